@@ -1,0 +1,432 @@
+// Made from signaling/protocol/signal.proto by `go generate`; do not edit.
+// The JSON form of hiroba.v1, as protojson writes it: 64-bit numbers are
+// strings, and a field with its zero value is left out.
+
+export type Kind = "KIND_UNSPECIFIED" | "AUDIO" | "VIDEO";
+
+/**
+ * ClientMessage is anything that a client says to the server.
+ */
+export interface ClientMessage {
+  /**
+   * Number of this message in its session, counted by the client: 1, 2, 3…
+   * The server carries each number out once. 0 leaves the message
+   * unnumbered; only a ping may be.
+   */
+  seq?: string;
+  /**
+   * The highest ServerMessage.seq that the client has handled. The server
+   * forgets what is acknowledged.
+   */
+  ack?: string;
+  /**
+   * Chosen by the client, at most 64 bytes. A message with an id is answered
+   * by exactly one ServerMessage whose `re` is the same id.
+   */
+  id?: string;
+  join?: Join;
+  leave?: Leave;
+  description?: Description;
+  candidate?: Candidate;
+  publish?: Publish;
+  mute?: Mute;
+  view?: View;
+  message?: Message;
+  ping?: Ping;
+}
+
+/**
+ * ServerMessage is anything that the server says to a client.
+ */
+export interface ServerMessage {
+  /**
+   * Number of this message in the session's outbox: 1, 2, 3… 0 means that
+   * the message is about the connection only (welcome, pong) and is not kept.
+   */
+  seq?: string;
+  /**
+   * The id of the client's message that this one answers.
+   */
+  re?: string;
+  welcome?: Welcome;
+  joined?: Joined;
+  description?: Description;
+  candidate?: Candidate;
+  peerJoined?: PeerJoined;
+  peerLeft?: PeerLeft;
+  trackPublished?: TrackPublished;
+  trackUpdated?: TrackUpdated;
+  trackRemoved?: TrackRemoved;
+  published?: Published;
+  slots?: Slots;
+  speakers?: Speakers;
+  message?: Message;
+  done?: Done;
+  error?: Error;
+  pong?: Pong;
+}
+
+/**
+ * Welcome is the server's first message on a connection: all a client needs
+ * to make its first offer.
+ */
+export interface Welcome {
+  /**
+   * Names this session. Not a secret.
+   */
+  session?: string;
+  iceServers?: IceServer[];
+  limits?: Limits;
+  /**
+   * The client pings at least this often, in milliseconds; the server takes a
+   * session silent for two and a half times as long for dead.
+   */
+  heartbeatMs?: number;
+}
+
+/**
+ * IceServer is one entry for RTCConfiguration.iceServers.
+ */
+export interface IceServer {
+  urls?: string[];
+  /**
+   * "expiry:user", the TURN REST convention; expiry in Unix seconds.
+   */
+  username?: string;
+  credential?: string;
+}
+
+/**
+ * Limits are the bounds that the server holds a client to.
+ */
+export interface Limits {
+  /**
+   * Bytes of one message; larger ones are answered MESSAGE_TOO_LARGE.
+   */
+  messageBytes?: number;
+  /**
+   * Bytes of a message that carries a description (join, description).
+   */
+  descriptionBytes?: number;
+  /**
+   * Messages per second, averaged; a burst of twice as many is let through.
+   */
+  messagesPerSecond?: number;
+  /**
+   * Slots per kind that the server fills.
+   */
+  slots?: number;
+  /**
+   * Tracks that one peer may publish.
+   */
+  tracks?: number;
+}
+
+/**
+ * Join enters a room. It must be the first message of a session and may come
+ * once. The offer inside makes the first answer come back in the same round
+ * trip.
+ */
+export interface Join {
+  /**
+   * 1 to 64 letters, digits, '-', '_' or '.', of any script.
+   */
+  room?: string;
+  /**
+   * What others call this peer; up to 64 characters, may be empty.
+   */
+  name?: string;
+  /**
+   * The first offer to the SFU; left out by a peer that wants no media yet.
+   */
+  offer?: Description;
+  /**
+   * What the offer's sending media sections carry.
+   */
+  tracks?: TrackOffer[];
+  /**
+   * What the client shows; left out, the server fills slots in order.
+   */
+  view?: View;
+}
+
+/**
+ * Joined answers join: the room as it is now. Everything later is a change
+ * to it.
+ */
+export interface Joined {
+  room?: string;
+  /**
+   * This client's own peer id.
+   */
+  peer?: string;
+  /**
+   * Everybody else in the room.
+   */
+  peers?: Peer[];
+  /**
+   * The SFU's answer to the offer in join.
+   */
+  answer?: Description;
+  /**
+   * Ids given to the tracks in join, in the same order.
+   */
+  tracks?: Track[];
+}
+
+export interface Leave {
+}
+
+export type DescriptionType = "TYPE_UNSPECIFIED" | "OFFER" | "ANSWER";
+
+/**
+ * Description carries an SDP from one peer to another. The SFU is the peer
+ * named "sfu"; toward it the client is the only one that offers.
+ */
+export interface Description {
+  /**
+   * Client to server: whom it is for. Server to client: empty.
+   */
+  to?: string;
+  /**
+   * Server to client: who sent it. Client to server: ignored.
+   */
+  from?: string;
+  type?: DescriptionType;
+  sdp?: string;
+}
+
+/**
+ * Candidate carries one trickled ICE candidate (RFC 8838) from one peer to
+ * another. An empty candidate says that there are no more.
+ */
+export interface Candidate {
+  to?: string;
+  from?: string;
+  /**
+   * As in RTCIceCandidateInit: "candidate:…".
+   */
+  candidate?: string;
+  sdpMid?: string;
+  sdpMLineIndex?: number;
+  usernameFragment?: string;
+}
+
+/**
+ * Peer is one participant.
+ */
+export interface Peer {
+  id?: string;
+  name?: string;
+  tracks?: Track[];
+}
+
+/**
+ * Track is one published audio or video source.
+ */
+export interface Track {
+  /**
+   * Given by the server, unique in the room, never derived from SDP.
+   */
+  id?: string;
+  kind?: Kind;
+  /**
+   * What it shows: "camera", "microphone", "screen", "screen-audio" or a word
+   * of the application's, up to 32 bytes.
+   */
+  source?: string;
+  muted?: boolean;
+  /**
+   * The media section that carries it; told to the publisher only.
+   */
+  mid?: string;
+}
+
+/**
+ * TrackOffer says what one sending media section of the client carries.
+ */
+export interface TrackOffer {
+  mid?: string;
+  kind?: Kind;
+  source?: string;
+  muted?: boolean;
+}
+
+/**
+ * Publish declares all that the client's sending media sections carry from
+ * now on. A mid that is listed already keeps its track; one that is no longer
+ * listed ends it. Answered by published.
+ */
+export interface Publish {
+  tracks?: TrackOffer[];
+}
+
+/**
+ * Published answers publish: the client's own tracks, in the order asked for.
+ */
+export interface Published {
+  tracks?: Track[];
+}
+
+/**
+ * Mute stops or starts forwarding of one of the client's own tracks.
+ */
+export interface Mute {
+  track?: string;
+  muted?: boolean;
+}
+
+/**
+ * View says what a client shows, most important first. The server keeps
+ * tracks that are in view in slots before all others.
+ */
+export interface View {
+  shown?: Shown[];
+}
+
+/**
+ * Shown is one thing on the client's screen.
+ */
+export interface Shown {
+  track?: string;
+  /**
+   * Size in device pixels.
+   */
+  width?: number;
+  height?: number;
+  /**
+   * Higher is served first; equal ones in the order of the list.
+   */
+  priority?: number;
+  /**
+   * Shown as a still: its slot stays reserved, nothing is sent.
+   */
+  paused?: boolean;
+}
+
+export interface PeerJoined {
+  peer?: Peer;
+}
+
+export type PeerLeftReason = "REASON_UNSPECIFIED" | "LEFT" | "LOST" | "CLOSED";
+
+export interface PeerLeft {
+  peer?: string;
+  reason?: PeerLeftReason;
+}
+
+export interface TrackPublished {
+  peer?: string;
+  track?: Track;
+}
+
+export interface TrackUpdated {
+  peer?: string;
+  track?: Track;
+}
+
+export interface TrackRemoved {
+  peer?: string;
+  track?: string;
+}
+
+/**
+ * Slots tells the state of a client's slots: all of them, every time.
+ */
+export interface Slots {
+  slots?: Slot[];
+}
+
+export type SlotWhy = "WHY_UNSPECIFIED" | "CODEC_NOT_NEGOTIATED" | "PAUSED" | "MUTED";
+
+/**
+ * Slot is one receive-only media section of the client, and what is in it.
+ */
+export interface Slot {
+  mid?: string;
+  kind?: Kind;
+  /**
+   * The track in it; empty when there is none.
+   */
+  track?: string;
+  /**
+   * The peer that publishes that track.
+   */
+  peer?: string;
+  /**
+   * Why a slot with a track carries no media.
+   */
+  why?: SlotWhy;
+}
+
+/**
+ * Speakers lists who speaks now, loudest first; empty in silence.
+ */
+export interface Speakers {
+  peers?: string[];
+}
+
+/**
+ * Message is what peers write to each other: chat, or whatever the
+ * application emits under a topic.
+ */
+export interface Message {
+  /**
+   * Client to server: the peers it is for; empty means everybody else.
+   */
+  to?: string[];
+  /**
+   * Server to client: who sent it.
+   */
+  from?: string;
+  /**
+   * What it is about, up to 64 bytes: "chat" is what the call page shows.
+   */
+  topic?: string;
+  /**
+   * UTF-8 text; JSON for anything structured.
+   */
+  text?: string;
+  /**
+   * Server to client: when the server took it, Unix milliseconds.
+   */
+  sentMs?: string;
+}
+
+/**
+ * Done answers a message that has no answer of its own: it was carried out.
+ */
+export interface Done {
+}
+
+export interface Ping {
+}
+
+export interface Pong {
+  /**
+   * The server's clock, Unix milliseconds.
+   */
+  nowMs?: string;
+}
+
+export type ErrorCode = "CODE_UNSPECIFIED" | "MALFORMED" | "JOIN_FIRST" | "ALREADY_JOINED" | "BAD_ROOM_NAME" | "BAD_FIELD" | "MESSAGE_TOO_LARGE" | "TOO_MANY_MESSAGES" | "OUT_OF_ORDER" | "BAD_DESCRIPTION" | "NO_COMMON_CODEC" | "BAD_CANDIDATE" | "NO_SUCH_PEER" | "NO_SUCH_TRACK" | "ROOM_FULL" | "TOO_MANY_ROOMS" | "TOO_MANY_TRACKS" | "SLOW" | "SILENT" | "MEDIA_LOST" | "SHUTTING_DOWN" | "INTERNAL";
+
+/**
+ * Error answers a message that was not carried out, or says why the session
+ * is about to end.
+ */
+export interface Error {
+  code?: ErrorCode;
+  /**
+   * A sentence for a person: what happened, what was expected, what to do.
+   */
+  message?: string;
+  /**
+   * Whether the same message may succeed later.
+   */
+  retry?: boolean;
+  /**
+   * Whether the session ends with this error.
+   */
+  fatal?: boolean;
+}
