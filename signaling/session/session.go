@@ -1,0 +1,215 @@
+// Package session holds a peer's signaling link: a numbered outbox that
+// outlives any one connection, and the numbered way in.
+//
+// A transport attaches to a session at a number and reads on from there. A
+// new attachment fences the one before it, so reconnecting and changing the
+// transport are one operation.
+package session
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/hiroba-rtc/hiroba/signaling/protocol"
+)
+
+var (
+	// ErrFenced is what an attachment gets when another one took its place.
+	ErrFenced = errors.New("session: another connection took this one's place")
+	// ErrMissed is what Attach returns when messages after the given number
+	// are no longer kept, or were never sent.
+	ErrMissed = errors.New("session: messages after that number are not kept")
+	// ErrEnded is what an attachment gets, after the last message, when the
+	// session has ended; Session.Reason says why.
+	ErrEnded = errors.New("session: it has ended")
+)
+
+// readAtOnce is how many entries one Next returns at most, so that a
+// transport writes them with few system calls but holds only so many.
+const readAtOnce = 64
+
+// Session is one peer's link. All methods are safe for concurrent use and
+// none of them waits for the network.
+type Session struct {
+	id string
+
+	mu       sync.Mutex // guards all below
+	outbox   *Outbox
+	attached *Attachment
+	reason   *protocol.Error
+	ended    bool
+	abrupt   bool
+	done     chan struct{}
+	wake     chan struct{} // closed and replaced at every change
+	inbound  uint64        // number of the last message taken from the client
+}
+
+// New makes a session that nothing is attached to. The id names it and is no
+// secret.
+func New(id string, bounds Bounds) *Session {
+	return &Session{
+		id:     id,
+		outbox: NewOutbox(bounds),
+		done:   make(chan struct{}),
+		wake:   make(chan struct{}),
+	}
+}
+
+// ID names the session.
+func (s *Session) ID() string { return s.id }
+
+// Send puts an event into the outbox; re is the id of the message that it
+// answers, or "". What is sent after the end is dropped. A client that lags
+// so far behind that the outbox has to let go of something it has not read
+// loses its session, with the reason SLOW.
+func (s *Session) Send(event *protocol.Event, re string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return
+	}
+	s.outbox.Append(event, re)
+	if a := s.attached; a != nil && a.read+1 < s.outbox.First() {
+		s.end(protocol.Errorf(protocol.Error_SLOW,
+			"This client did not read what the server sent: more than the server keeps was waiting. Connect again."), true)
+		return
+	}
+	s.notify()
+}
+
+// End ends the session. What is in the outbox still goes out to whoever is
+// attached, then the reason; nil means that the client wanted it. Only the
+// first call has an effect.
+func (s *Session) End(reason *protocol.Error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return
+	}
+	if reason != nil {
+		s.outbox.Append(reason.AsFatal().Event(), "")
+	}
+	s.end(reason, false)
+}
+
+// EndWith answers the message with the id re by the reason, which is fatal,
+// and ends the session.
+func (s *Session) EndWith(reason *protocol.Error, re string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return
+	}
+	s.outbox.Append(reason.AsFatal().Event(), re)
+	s.end(reason, false)
+}
+
+// end is called with mu held.
+func (s *Session) end(reason *protocol.Error, abrupt bool) {
+	s.ended, s.reason, s.abrupt = true, reason, abrupt
+	close(s.done)
+	s.notify()
+}
+
+// Done is closed when the session has ended.
+func (s *Session) Done() <-chan struct{} { return s.done }
+
+// Reason says why the session ended; nil before, and when the client left.
+func (s *Session) Reason() *protocol.Error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reason
+}
+
+// notify is called with mu held.
+func (s *Session) notify() {
+	close(s.wake)
+	s.wake = make(chan struct{})
+}
+
+// Number judges the number of a message from the client: fresh messages come
+// in order and are carried out, ones that were seen before are not.
+func (s *Session) Number(seq uint64) (fresh bool, err *protocol.Error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case seq <= s.inbound:
+		return false, nil
+	case seq == s.inbound+1:
+		s.inbound = seq
+		return true, nil
+	default:
+		return false, protocol.Errorf(protocol.Error_OUT_OF_ORDER,
+			"Message %d came, but %d is the next one: send the messages between first.", seq, s.inbound+1)
+	}
+}
+
+// Ack lets the session forget what the client has handled.
+func (s *Session) Ack(seq uint64) *protocol.Error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.outbox.Ack(seq) {
+		return protocol.Errorf(protocol.Error_BAD_FIELD,
+			"ack is %d, but the newest message has number %d.", seq, s.outbox.Last())
+	}
+	return nil
+}
+
+// Attachment is one transport's hold on a session.
+type Attachment struct {
+	session *Session
+	read    uint64 // guarded by session.mu
+}
+
+// Attach takes hold of the session after the given number: Next returns what
+// follows it. Whatever was attached before is fenced. It fails with ErrMissed
+// or, when the session has ended, ErrEnded.
+func (s *Session) Attach(after uint64) (*Attachment, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return nil, ErrEnded
+	}
+	if _, ok := s.outbox.After(nil, after, 0); !ok {
+		return nil, ErrMissed
+	}
+	s.attached = &Attachment{session: s, read: after}
+	s.notify()
+	return s.attached, nil
+}
+
+// Next waits for messages and appends them to dst. After the last one it
+// returns ErrEnded; when another attachment took over, ErrFenced.
+func (a *Attachment) Next(ctx context.Context, dst []Entry) ([]Entry, error) {
+	s := a.session
+	for {
+		s.mu.Lock()
+		if s.attached != a {
+			s.mu.Unlock()
+			return dst, ErrFenced
+		}
+		if s.abrupt {
+			s.mu.Unlock()
+			return dst, ErrEnded
+		}
+		// What this attachment has not read is always there: Send ends the
+		// session otherwise.
+		out, _ := s.outbox.After(dst, a.read, readAtOnce)
+		if len(out) > len(dst) {
+			a.read = out[len(out)-1].Seq
+			s.mu.Unlock()
+			return out, nil
+		}
+		ended, wake := s.ended, s.wake
+		s.mu.Unlock()
+		if ended {
+			return dst, ErrEnded
+		}
+		select {
+		case <-wake:
+		case <-ctx.Done():
+			return dst, ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,147 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hiroba-rtc/hiroba/signaling/protocol"
+	"github.com/hiroba-rtc/hiroba/signaling/session"
+)
+
+var roomy = session.Bounds{Messages: 100, Bytes: 1 << 20}
+
+func next(t *testing.T, a *session.Attachment) ([]session.Entry, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	return a.Next(ctx, nil)
+}
+
+func attach(t *testing.T, s *session.Session, after uint64) *session.Attachment {
+	t.Helper()
+	a, err := s.Attach(after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func TestAttachReadsOnFromItsNumber(t *testing.T) {
+	s := session.New("s", roomy)
+	for range 3 {
+		s.Send(text("x"), "")
+	}
+	got, err := next(t, attach(t, s, 1))
+	if err != nil || !slices.Equal(seqs(got), []uint64{2, 3}) {
+		t.Fatalf("got %v, %v", seqs(got), err)
+	}
+}
+
+func TestNextWaitsForASend(t *testing.T) {
+	s := session.New("s", roomy)
+	a := attach(t, s, 0)
+	go s.Send(text("x"), "42")
+	got, err := next(t, a)
+	if err != nil || len(got) != 1 || got[0].Re != "42" {
+		t.Fatalf("got %v, %v", got, err)
+	}
+}
+
+func TestANewAttachmentFencesTheOld(t *testing.T) {
+	s := session.New("s", roomy)
+	old := attach(t, s, 0)
+	fenced := make(chan error, 1)
+	go func() {
+		_, err := old.Next(context.Background(), nil)
+		fenced <- err
+	}()
+	fresh := attach(t, s, 0)
+	if err := <-fenced; !errors.Is(err, session.ErrFenced) {
+		t.Fatalf("the old attachment got %v", err)
+	}
+	s.Send(text("x"), "")
+	if got, err := next(t, fresh); err != nil || len(got) != 1 {
+		t.Fatalf("the new attachment got %v, %v", got, err)
+	}
+}
+
+func TestAttachToWhatIsGone(t *testing.T) {
+	s := session.New("s", session.Bounds{Messages: 2, Bytes: 1 << 20})
+	for range 5 {
+		s.Send(text("x"), "")
+	}
+	for _, after := range []uint64{0, 2, 6} {
+		if _, err := s.Attach(after); !errors.Is(err, session.ErrMissed) {
+			t.Errorf("Attach(%d) = %v, want ErrMissed", after, err)
+		}
+	}
+}
+
+func TestAClientThatStopsReadingEndsAsSlow(t *testing.T) {
+	s := session.New("s", session.Bounds{Messages: 10, Bytes: 1 << 20})
+	a := attach(t, s, 0)
+	for range 11 {
+		s.Send(text("x"), "")
+	}
+	select {
+	case <-s.Done():
+	default:
+		t.Fatal("the session goes on")
+	}
+	if code := s.Reason().GetCode(); code != protocol.Error_SLOW {
+		t.Fatalf("ended with %v", code)
+	}
+	if _, err := next(t, a); !errors.Is(err, session.ErrEnded) {
+		t.Fatalf("Next = %v, want ErrEnded", err)
+	}
+}
+
+func TestEndGivesOutTheRestAndTheReason(t *testing.T) {
+	s := session.New("s", roomy)
+	a := attach(t, s, 0)
+	s.Send(text("last words"), "")
+	s.End(protocol.Errorf(protocol.Error_SHUTTING_DOWN, "bye"))
+	s.End(nil)
+	s.Send(text("too late"), "")
+	got, err := next(t, a)
+	if err != nil || len(got) != 2 {
+		t.Fatalf("got %v, %v", got, err)
+	}
+	if e := got[1].Event.Message().GetError(); e.GetCode() != protocol.Error_SHUTTING_DOWN || !e.GetFatal() {
+		t.Fatalf("the reason came as %v", e)
+	}
+	if _, err := next(t, a); !errors.Is(err, session.ErrEnded) {
+		t.Fatalf("Next = %v, want ErrEnded", err)
+	}
+	if _, err := s.Attach(0); !errors.Is(err, session.ErrEnded) {
+		t.Fatalf("Attach = %v, want ErrEnded", err)
+	}
+}
+
+func TestClientNumbersAreTakenOnceAndInOrder(t *testing.T) {
+	s := session.New("s", roomy)
+	for _, step := range []struct {
+		seq   uint64
+		fresh bool
+		code  protocol.Error_Code
+	}{
+		{1, true, 0}, {2, true, 0}, {2, false, 0}, {1, false, 0},
+		{4, false, protocol.Error_OUT_OF_ORDER}, {3, true, 0}, {4, true, 0},
+	} {
+		fresh, err := s.Number(step.seq)
+		if fresh != step.fresh || err.GetCode() != step.code {
+			t.Fatalf("Number(%d) = %v, %v", step.seq, fresh, err)
+		}
+	}
+}
+
+func TestAckOfTheFutureIsRefused(t *testing.T) {
+	s := session.New("s", roomy)
+	if err := s.Ack(1); err == nil || !strings.Contains(err.GetMessage(), "newest message has number 0") {
+		t.Fatalf("got %v", err)
+	}
+}
