@@ -41,7 +41,6 @@ type Session struct {
 	ended    bool
 	abrupt   bool
 	done     chan struct{}
-	wake     chan struct{} // closed and replaced at every change
 	inbound  uint64        // number of the last message taken from the client
 }
 
@@ -52,7 +51,6 @@ func New(id string, bounds Bounds) *Session {
 		id:     id,
 		outbox: NewOutbox(bounds),
 		done:   make(chan struct{}),
-		wake:   make(chan struct{}),
 	}
 }
 
@@ -122,10 +120,16 @@ func (s *Session) Reason() *protocol.Error {
 	return s.reason
 }
 
-// notify is called with mu held.
+// notify tells whoever is attached that there is something new. The caller
+// holds mu.
 func (s *Session) notify() {
-	close(s.wake)
-	s.wake = make(chan struct{})
+	if s.attached == nil {
+		return
+	}
+	select {
+	case s.attached.wake <- struct{}{}:
+	default: // it has been told already
+	}
 }
 
 // Number judges the number of a message from the client: fresh messages come
@@ -156,10 +160,12 @@ func (s *Session) Ack(seq uint64) *protocol.Error {
 	return nil
 }
 
-// Attachment is one transport's hold on a session.
+// Attachment is one transport's hold on a session. One goroutine at a time
+// may call Next.
 type Attachment struct {
 	session *Session
-	read    uint64 // guarded by session.mu
+	wake    chan struct{} // holds one token when there is news
+	read    uint64        // guarded by session.mu
 }
 
 // Attach takes hold of the session after the given number: Next returns what
@@ -174,8 +180,8 @@ func (s *Session) Attach(after uint64) (*Attachment, error) {
 	if _, ok := s.outbox.After(nil, after, 0); !ok {
 		return nil, ErrMissed
 	}
-	s.attached = &Attachment{session: s, read: after}
-	s.notify()
+	s.notify() // the one that is fenced now
+	s.attached = &Attachment{session: s, wake: make(chan struct{}, 1), read: after}
 	return s.attached, nil
 }
 
@@ -201,13 +207,13 @@ func (a *Attachment) Next(ctx context.Context, dst []Entry) ([]Entry, error) {
 			s.mu.Unlock()
 			return out, nil
 		}
-		ended, wake := s.ended, s.wake
+		ended := s.ended
 		s.mu.Unlock()
 		if ended {
 			return dst, ErrEnded
 		}
 		select {
-		case <-wake:
+		case <-a.wake:
 		case <-ctx.Done():
 			return dst, ctx.Err()
 		}
