@@ -25,7 +25,7 @@ var (
 	ErrEnded = errors.New("session: it has ended")
 )
 
-// readAtOnce is how many entries one Next returns at most, so that a
+// readAtOnce is how many entries one Read returns at most, so that a
 // transport writes them with few system calls but holds only so many.
 const readAtOnce = 64
 
@@ -33,6 +33,9 @@ const readAtOnce = 64
 // none of them waits for the network.
 type Session struct {
 	id string
+	// life ends with the session.
+	life context.Context
+	kill context.CancelFunc
 
 	mu       sync.Mutex // guards all below
 	outbox   *Outbox
@@ -40,18 +43,14 @@ type Session struct {
 	reason   *protocol.Error
 	ended    bool
 	abrupt   bool
-	done     chan struct{}
-	inbound  uint64        // number of the last message taken from the client
+	inbound  uint64 // number of the last message taken from the client
 }
 
 // New makes a session that nothing is attached to. The id names it and is no
 // secret.
 func New(id string, bounds Bounds) *Session {
-	return &Session{
-		id:     id,
-		outbox: NewOutbox(bounds),
-		done:   make(chan struct{}),
-	}
+	life, kill := context.WithCancel(context.Background())
+	return &Session{id: id, life: life, kill: kill, outbox: NewOutbox(bounds)}
 }
 
 // ID names the session.
@@ -106,12 +105,16 @@ func (s *Session) EndWith(reason *protocol.Error, re string) {
 // end is called with mu held.
 func (s *Session) end(reason *protocol.Error, abrupt bool) {
 	s.ended, s.reason, s.abrupt = true, reason, abrupt
-	close(s.done)
+	s.kill()
 	s.notify()
 }
 
 // Done is closed when the session has ended.
-func (s *Session) Done() <-chan struct{} { return s.done }
+func (s *Session) Done() <-chan struct{} { return s.life.Done() }
+
+// OnEnd calls f in its own goroutine when the session has ended, unless stop
+// is called before.
+func (s *Session) OnEnd(f func()) (stop func() bool) { return context.AfterFunc(s.life, f) }
 
 // Reason says why the session ended; nil before, and when the client left.
 func (s *Session) Reason() *protocol.Error {
@@ -161,7 +164,7 @@ func (s *Session) Ack(seq uint64) *protocol.Error {
 }
 
 // Attachment is one transport's hold on a session. One goroutine at a time
-// may call Next.
+// may read.
 type Attachment struct {
 	session *Session
 	wake    chan struct{} // holds one token when there is news
@@ -182,35 +185,46 @@ func (s *Session) Attach(after uint64) (*Attachment, error) {
 	}
 	s.notify() // the one that is fenced now
 	s.attached = &Attachment{session: s, wake: make(chan struct{}, 1), read: after}
+	s.notify() // there may be something to read already
 	return s.attached, nil
 }
 
-// Next waits for messages and appends them to dst. After the last one it
-// returns ErrEnded; when another attachment took over, ErrFenced.
-func (a *Attachment) Next(ctx context.Context, dst []Entry) ([]Entry, error) {
+// Ready gives a token whenever there may be something for Read. It is for one
+// reader.
+func (a *Attachment) Ready() <-chan struct{} { return a.wake }
+
+// Read appends to dst what has come since the last Read, at most a few dozen
+// messages; dst as it was means that there is nothing now. After the last
+// message it returns ErrEnded; when another attachment took over, ErrFenced.
+func (a *Attachment) Read(dst []Entry) ([]Entry, error) {
 	s := a.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.attached != a:
+		return dst, ErrFenced
+	case s.abrupt:
+		return dst, ErrEnded
+	}
+	// What this attachment has not read is always there: Send ends the
+	// session otherwise.
+	out, _ := s.outbox.After(dst, a.read, readAtOnce)
+	if len(out) > len(dst) {
+		a.read = out[len(out)-1].Seq
+		return out, nil
+	}
+	if s.ended {
+		return dst, ErrEnded
+	}
+	return dst, nil
+}
+
+// Next is Read that waits until there is something.
+func (a *Attachment) Next(ctx context.Context, dst []Entry) ([]Entry, error) {
 	for {
-		s.mu.Lock()
-		if s.attached != a {
-			s.mu.Unlock()
-			return dst, ErrFenced
-		}
-		if s.abrupt {
-			s.mu.Unlock()
-			return dst, ErrEnded
-		}
-		// What this attachment has not read is always there: Send ends the
-		// session otherwise.
-		out, _ := s.outbox.After(dst, a.read, readAtOnce)
-		if len(out) > len(dst) {
-			a.read = out[len(out)-1].Seq
-			s.mu.Unlock()
-			return out, nil
-		}
-		ended := s.ended
-		s.mu.Unlock()
-		if ended {
-			return dst, ErrEnded
+		out, err := a.Read(dst)
+		if err != nil || len(out) > len(dst) {
+			return out, err
 		}
 		select {
 		case <-a.wake:

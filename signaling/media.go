@@ -1,0 +1,57 @@
+package signaling
+
+import (
+	"context"
+	"errors"
+
+	"github.com/hiroba-rtc/hiroba/signaling/protocol"
+)
+
+// Media is the SFU as signaling sees it: one more peer that descriptions and
+// candidates go to. The process that runs both puts them together.
+type Media interface {
+	// Open makes the leg between the SFU and a peer. What happens to it is
+	// told to the listener.
+	Open(room, peer string, listener Listener) (Leg, error)
+}
+
+// Leg is the media connection between the SFU and one peer. Its methods are
+// called one after the other, except Close, which may come at any time.
+type Leg interface {
+	// Offer takes the client's offer and returns the SFU's answer, or an
+	// error that wraps ErrBadDescription or ErrNoCommonCodec.
+	Offer(ctx context.Context, sdp string) (answer string, err error)
+	// Candidate adds one of the client's candidates; an empty one says that
+	// there are no more. An error wraps ErrBadCandidate.
+	Candidate(candidate *protocol.Candidate) error
+	// Publish declares which tracks the client's media sections carry.
+	Publish(tracks []*protocol.Track)
+	// Mute stops or starts forwarding of one of the client's tracks.
+	Mute(track string, muted bool)
+	// View says what the client shows. Slots are filled from the first call
+	// on; nil means everything.
+	View(view *protocol.View)
+	// Close ends the leg and waits until it is gone.
+	Close()
+}
+
+// Listener is told what happens to a leg, from any goroutine. It must not
+// block or call the leg.
+type Listener interface {
+	// Slots gives the state of all the client's slots.
+	Slots(slots []*protocol.Slot)
+	// Speakers gives the peers who speak now, loudest first.
+	Speakers(peers []string)
+	// Lost says that the connection broke.
+	Lost(reason string)
+	// Overrun says that the client does not read its DataChannel: what was
+	// sent to it on the reliable one was dropped.
+	Overrun()
+}
+
+// What a Leg's errors wrap.
+var (
+	ErrBadDescription = errors.New("the description is of no use")
+	ErrNoCommonCodec  = errors.New("no codec in common")
+	ErrBadCandidate   = errors.New("the candidate is of no use")
+)

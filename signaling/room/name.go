@@ -1,0 +1,47 @@
+package room
+
+import (
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/hiroba-rtc/hiroba/signaling/protocol"
+)
+
+const (
+	maxRoomName   = 64 // characters
+	maxPeerName   = 64 // characters
+	maxSource     = 32 // bytes
+	maxTopic      = 64 // bytes
+	maxRecipients = 1000
+)
+
+// checkRoomName holds a room's name to a form that is safe in a URL path, a
+// log line and a metric, in any script.
+func checkRoomName(name string) *protocol.Error {
+	if n := utf8.RuneCountInString(name); n < 1 || n > maxRoomName {
+		return protocol.Errorf(protocol.Error_BAD_ROOM_NAME,
+			"The room's name has %d characters; it needs 1 to %d.", n, maxRoomName)
+	}
+	for i, r := range name {
+		mark := r == '-' || r == '_' || (r == '.' && i > 0)
+		if !mark && !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) {
+			return protocol.Errorf(protocol.Error_BAD_ROOM_NAME,
+				"The room's name holds %q; use letters, digits, '-', '_' and '.', and begin with no '.'.", r)
+		}
+	}
+	return nil
+}
+
+// checkPeerName holds a peer's name to what can be shown in one line.
+func checkPeerName(name string) *protocol.Error {
+	if n := utf8.RuneCountInString(name); n > maxPeerName {
+		return protocol.Errorf(protocol.Error_BAD_FIELD,
+			"name has %d characters; %d are allowed.", n, maxPeerName)
+	}
+	for _, r := range name {
+		if unicode.IsControl(r) {
+			return protocol.Errorf(protocol.Error_BAD_FIELD, "name holds the control character %U; leave it out.", r)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,327 @@
+// Package websocket carries sessions over WebSocket (RFC 6455), with the
+// subprotocol hiroba.v1.json in text frames or hiroba.v1.proto in binary ones.
+package websocket
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/hiroba-rtc/hiroba/signaling"
+	"github.com/hiroba-rtc/hiroba/signaling/protocol"
+	"github.com/hiroba-rtc/hiroba/signaling/session"
+)
+
+const (
+	// writeTimeout bounds one write: a client that takes longer does not read.
+	writeTimeout = 10 * time.Second
+	// closeTimeout bounds the closing handshake.
+	closeTimeout = time.Second
+	// compressFrom is the size in bytes from which JSON is worth compressing:
+	// in practice, messages with an SDP.
+	compressFrom = 1024
+)
+
+// Handler serves GET /v1/signal. Closing the service it was made for ends all
+// its connections.
+type Handler struct {
+	service  *signaling.Service
+	upgrader websocket.Upgrader
+	log      *slog.Logger
+	links    sync.WaitGroup
+}
+
+// New makes a handler. A browser's page of another origin is refused; a
+// client without an Origin header is no browser and comes in.
+func New(service *signaling.Service, log *slog.Logger) *Handler {
+	return &Handler{
+		service: service,
+		log:     log,
+		upgrader: websocket.Upgrader{
+			HandshakeTimeout:  writeTimeout,
+			ReadBufferSize:    1024,
+			WriteBufferSize:   1024,
+			EnableCompression: true,
+			Subprotocols:      []string{protocol.JSON.Subprotocol(), protocol.Binary.Subprotocol()},
+		},
+	}
+}
+
+// ServeHTTP upgrades the connection and stays until it ends.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	format, ok := chooseFormat(r)
+	if !ok {
+		http.Error(w, "Ask for the subprotocol "+protocol.JSON.Subprotocol()+" or "+protocol.Binary.Subprotocol()+".",
+			http.StatusBadRequest)
+		return
+	}
+	visitor, err := h.service.Open(caller(r))
+	if err != nil {
+		w.Header().Set("Retry-After", "10")
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	defer visitor.Close(nil)
+	h.links.Add(1)
+	defer h.links.Done()
+	conn, err := h.upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		h.log.Debug("upgrade refused", "remote", r.RemoteAddr, "err", err)
+		return // Upgrade has answered
+	}
+	defer conn.Close()
+	l := &link{
+		conn:    conn,
+		format:  format,
+		visitor: visitor,
+		limits:  h.service.Limits(),
+		silence: h.service.SilenceAfter(),
+		beat:    h.service.Heartbeat(),
+		direct:  make(chan *protocol.Event, 4),
+	}
+	l.run(r.Context())
+}
+
+// Wait returns when all connections are closed. Call it after the service was
+// closed.
+func (h *Handler) Wait() { h.links.Wait() }
+
+// chooseFormat takes the first subprotocol that the client offers and we
+// speak.
+func chooseFormat(r *http.Request) (protocol.Format, bool) {
+	if !websocket.IsWebSocketUpgrade(r) {
+		return protocol.JSON, true // Upgrade refuses it in its own words
+	}
+	for _, name := range websocket.Subprotocols(r) {
+		for _, format := range []protocol.Format{protocol.JSON, protocol.Binary} {
+			if name == format.Subprotocol() {
+				return format, true
+			}
+		}
+	}
+	return 0, false
+}
+
+func caller(r *http.Request) signaling.Caller {
+	var c signaling.Caller
+	if addr, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		c.Addr = addr.Addr().Unmap()
+	}
+	c.Host = r.Host
+	if host, _, err := net.SplitHostPort(r.Host); err == nil {
+		c.Host = host
+	}
+	return c
+}
+
+// link is one connection. Two goroutines serve it: the handler's own reads,
+// the other writes.
+type link struct {
+	conn    *websocket.Conn
+	format  protocol.Format
+	visitor *signaling.Visitor
+	limits  signaling.Limits
+	silence time.Duration
+	beat    time.Duration
+	// direct holds what goes out unnumbered.
+	direct chan *protocol.Event
+}
+
+func (l *link) run(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	attachment, err := l.visitor.Session().Attach(0)
+	if err != nil {
+		l.close(l.visitor.Session().Reason())
+		return
+	}
+	// A client that does not read or answer must not hold up the end of its
+	// connection.
+	stop := l.visitor.Session().OnEnd(func() {
+		_ = l.conn.NetConn().SetWriteDeadline(time.Now().Add(closeTimeout))
+		_ = l.conn.NetConn().SetReadDeadline(time.Now().Add(closeTimeout))
+	})
+	defer stop()
+
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		if !l.write(attachment) {
+			l.conn.Close() // frees the reader
+		}
+	}()
+	// Closing the visitor ends its session, and that ends the writer.
+	l.visitor.Close(l.read(ctx))
+	<-written
+}
+
+// read takes messages until the connection or the session ends. It returns
+// why, if that was the client's fault.
+func (l *link) read(ctx context.Context) *protocol.Error {
+	// A message over the largest limit is not read to its end; one over its
+	// own kind's limit is read and answered.
+	largest := int64(max(l.limits.DescriptionBytes, l.limits.MessageBytes))
+	l.conn.SetReadLimit(largest)
+	heard := func(string) error {
+		select {
+		case <-l.visitor.Session().Done():
+			return nil // the deadline for the closing handshake stands
+		default:
+			return l.conn.SetReadDeadline(time.Now().Add(l.silence))
+		}
+	}
+	l.conn.SetPongHandler(heard)
+	var buffer bytes.Buffer
+	for {
+		// The deadline can only fail on a closed connection, which the read
+		// below finds out.
+		_ = heard("")
+		frame, reader, err := l.conn.NextReader()
+		if err != nil {
+			return l.readError(err)
+		}
+		// The library's limit counts bytes on the wire, before they are
+		// decompressed.
+		buffer.Reset()
+		if n, err := buffer.ReadFrom(io.LimitReader(reader, largest+1)); err != nil {
+			return l.readError(err)
+		} else if n > largest {
+			return l.readError(websocket.ErrReadLimit)
+		}
+		if event := l.receive(ctx, frame, buffer.Bytes()); event != nil {
+			select {
+			case l.direct <- event:
+			default: // a client that does not read its pongs needs no more of them
+			}
+		}
+	}
+}
+
+// receive decodes one message and has it carried out.
+func (l *link) receive(ctx context.Context, frame int, data []byte) *protocol.Event {
+	if want := l.frameType(); frame != want {
+		l.visitor.Malformed(protocol.Errorf(protocol.Error_MALFORMED,
+			"A frame of the other type came; %s goes in %s frames.", l.format.Subprotocol(), frameName(want)))
+		return nil
+	}
+	message := &protocol.ClientMessage{}
+	if err := l.format.Unmarshal(data, message); err != nil {
+		l.visitor.Malformed(protocol.Errorf(protocol.Error_MALFORMED, "%.300s", strings.ToValidUTF8(err.Error(), "?")))
+		return nil
+	}
+	return l.visitor.Receive(ctx, message, len(data))
+}
+
+// readError says what ended the reading: nil when the client went away.
+func (l *link) readError(err error) *protocol.Error {
+	var timeout net.Error
+	switch {
+	case errors.Is(err, websocket.ErrReadLimit):
+		return protocol.Errorf(protocol.Error_MESSAGE_TOO_LARGE,
+			"The message has more than %d bytes. Send large things over the DataChannel.", l.limits.DescriptionBytes)
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return protocol.Errorf(protocol.Error_SILENT, "Nothing was heard for %v. Connect again.", l.silence)
+	}
+	return nil
+}
+
+func (l *link) frameType() int {
+	if l.format == protocol.JSON {
+		return websocket.TextMessage
+	}
+	return websocket.BinaryMessage
+}
+
+func frameName(frame int) string {
+	if frame == websocket.TextMessage {
+		return "text"
+	}
+	return "binary"
+}
+
+// write sends what the session holds until the connection or the session
+// ends. It reports whether it has said goodbye, so that the client's answer to
+// that is worth waiting for.
+func (l *link) write(attachment *session.Attachment) (goodbye bool) {
+	if l.send(l.visitor.Welcome(), 0, "") != nil {
+		return false
+	}
+	beat := time.NewTicker(l.beat)
+	defer beat.Stop()
+	var batch []session.Entry
+	for {
+		select {
+		case <-attachment.Ready():
+			for {
+				var err error
+				batch, err = attachment.Read(batch[:0])
+				if err != nil {
+					l.close(l.visitor.Session().Reason())
+					return true
+				}
+				if len(batch) == 0 {
+					break
+				}
+				for _, entry := range batch {
+					if l.send(entry.Event, entry.Seq, entry.Re) != nil {
+						return false
+					}
+				}
+			}
+		case event := <-l.direct:
+			if l.send(event, 0, "") != nil {
+				return false
+			}
+		case <-beat.C:
+			// The browser answers by itself, however busy its page is.
+			if l.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeTimeout)) != nil {
+				return false
+			}
+		}
+	}
+}
+
+func (l *link) send(event *protocol.Event, seq uint64, re string) error {
+	data := event.Append(nil, l.format, seq, re)
+	l.conn.EnableWriteCompression(l.format == protocol.JSON && len(data) >= compressFrom)
+	timeout := writeTimeout
+	select {
+	case <-l.visitor.Session().Done():
+		timeout = closeTimeout
+	default:
+	}
+	if err := l.conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
+		return err
+	}
+	return l.conn.WriteMessage(l.frameType(), data)
+}
+
+// close tells the client why the connection ends: 1000 when it wanted it,
+// 1001 when the server stops, 1009 for a message too large, else 4000 + the
+// error's code.
+func (l *link) close(reason *protocol.Error) {
+	code := websocket.CloseNormalClosure
+	switch reason.GetCode() {
+	case protocol.Error_CODE_UNSPECIFIED:
+	case protocol.Error_SHUTTING_DOWN:
+		code = websocket.CloseGoingAway
+	case protocol.Error_MESSAGE_TOO_LARGE:
+		code = websocket.CloseMessageTooBig
+	default:
+		code = 4000 + int(reason.GetCode())
+	}
+	// A close frame holds 123 bytes of text (RFC 6455, 5.5).
+	text := reason.GetMessage()
+	text = strings.ToValidUTF8(text[:min(len(text), 123)], "")
+	_ = l.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text), time.Now().Add(closeTimeout))
+}
