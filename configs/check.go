@@ -1,0 +1,47 @@
+package configs
+
+import "fmt"
+
+// check compares settings with each other. Those that already have a problem
+// of their own are left out.
+func (l *loader) check() {
+	c := l.config
+	if l.sound("host", "access") && !c.Host.IsLoopback() && c.Access == AccessUnset {
+		l.problem(&Problem{l.source("host"), "access", fmt.Sprintf(
+			"host is %s, which others can reach, but nothing says who may use the server; "+
+				"say access: open (%s=open, --access=open) to let in everybody, or keep host: 127.0.0.1. "+
+				"Keys for access come with a later release", c.Host, envPrefix+"ACCESS")})
+	}
+	l.notLess("limits.description_bytes", c.Limits.DescriptionBytes, "limits.message_bytes", c.Limits.MessageBytes)
+	l.notLess("limits.outbox_bytes", c.Limits.OutboxBytes, "limits.description_bytes", c.Limits.DescriptionBytes)
+}
+
+// notLess wants one size to be no less than another.
+func (l *loader) notLess(name string, n int, floorName string, floor int) {
+	if l.sound(name, floorName) && n < floor {
+		l.problem(&Problem{l.source(name, floorName), name, fmt.Sprintf(
+			"%s is %s; it must be no less than %s, which is %s",
+			name, writeSize(n), floorName, writeSize(floor))})
+	}
+}
+
+// sound tells whether none of the keys has a problem.
+func (l *loader) sound(names ...string) bool {
+	for _, name := range names {
+		if l.broken[name] {
+			return false
+		}
+	}
+	return true
+}
+
+// source returns who set the first of the keys that somebody set: of two
+// settings that do not go together, at least one is not a default.
+func (l *loader) source(names ...string) string {
+	for _, name := range names {
+		if origin := l.origin[name]; origin != "" {
+			return origin
+		}
+	}
+	return "default"
+}
