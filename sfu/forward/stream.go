@@ -1,0 +1,112 @@
+package forward
+
+import "time"
+
+// erasKept is how many sources back a retransmission can reach. A source
+// stays in a slot for seconds, a retransmission is asked for within one.
+const erasKept = 4
+
+// Stream is the RTP stream that one slot sends: continuous in sequence number
+// and timestamp, whichever sources take turns in it. It is not safe for
+// concurrent use.
+type Stream struct {
+	clockRate uint32 // Hz
+
+	source    Unwrapper
+	switching bool
+	eras      [erasKept]era // the newest first; eras[0] is the current one
+	count     int           // of eras in use
+
+	newest    int64 // extended number of the newest packet written
+	timestamp uint32
+	writtenAt time.Time
+}
+
+// era is the time of one source in the stream.
+type era struct {
+	id        uint64 // chosen by the caller, names the source
+	first     int64  // extended number, in the source, of its first packet
+	out       int64  // extended number, in the stream, of that packet
+	timestamp uint32 // what is added to the source's timestamps
+}
+
+// NewStream makes a stream whose first packet will have the sequence number
+// and timestamp given, which RFC 3550 wants random. clockRate is in Hz.
+func NewStream(clockRate uint32, seq uint16, timestamp uint32) *Stream {
+	return &Stream{
+		clockRate: clockRate,
+		newest:    1<<16 | int64(seq) - 1,
+		timestamp: timestamp,
+	}
+}
+
+// Switch makes the next packet the first one of the source id: it will follow
+// the newest packet written without a gap.
+func (s *Stream) Switch(id uint64) {
+	s.switching = true
+	copy(s.eras[1:], s.eras[:])
+	s.eras[0] = era{id: id}
+	s.count = min(s.count+1, erasKept)
+	s.source = Unwrapper{}
+}
+
+// Rewrite names a packet of the current source in the stream. It reports false
+// for one from before the source's first packet, which must not be sent.
+func (s *Stream) Rewrite(now time.Time, seq uint16, timestamp uint32) (outSeq uint16, outTimestamp uint32, ok bool) {
+	current := &s.eras[0]
+	in := s.source.Unwrap(seq)
+	if s.switching {
+		s.switching = false
+		current.first = in
+		current.out = s.newest + 1
+		current.timestamp = s.nextTimestamp(now) - timestamp
+	}
+	out := current.out + in - current.first
+	if in < current.first {
+		return 0, 0, false
+	}
+	outTimestamp = timestamp + current.timestamp
+	if out > s.newest {
+		s.newest = out
+		s.timestamp = outTimestamp
+		s.writtenAt = now
+	}
+	return uint16(out), outTimestamp, true
+}
+
+// nextTimestamp is where a new source begins: as much later than the newest
+// packet as time has passed, and at least one tick, so that no decoder sees a
+// step back.
+func (s *Stream) nextTimestamp(now time.Time) uint32 {
+	if s.writtenAt.IsZero() {
+		return s.timestamp
+	}
+	elapsed := max(now.Sub(s.writtenAt), 0)
+	ticks := uint32(elapsed.Seconds() * float64(s.clockRate))
+	return s.timestamp + max(ticks, 1)
+}
+
+// Origin finds what a packet of the stream was in its source: the id given to
+// Switch and the source's sequence number. It reports false for a packet that
+// was never written or is too long ago.
+func (s *Stream) Origin(outSeq uint16) (id uint64, seq uint16, ok bool) {
+	out := s.newest + int64(int16(outSeq-uint16(s.newest)))
+	if out > s.newest {
+		return 0, 0, false
+	}
+	for i, e := range s.eras[:s.count] {
+		if i == 0 && s.switching {
+			continue // nothing of it was written yet
+		}
+		if out >= e.out {
+			return e.id, uint16(e.first + out - e.out), true
+		}
+	}
+	return 0, 0, false
+}
+
+// TimestampOffset is what is added to the current source's timestamps. It
+// reports false before the first packet of the source.
+func (s *Stream) TimestampOffset() (uint32, bool) {
+	return s.eras[0].timestamp, s.count > 0 && !s.switching
+}
