@@ -1,0 +1,100 @@
+# What people and CI do with the project. `make` alone says what there is.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+# Commands that .ci/setup unpacked for this folder come first, Go's usual place
+# last: a new machine often has it in nobody's PATH.
+export PATH := $(CURDIR)/.cache/tools:$(PATH):/usr/local/go/bin
+
+# Users without a home of their own (CI, containers) still need one for Go's,
+# npm's and Chromium's caches.
+ifneq ($(shell [ -n "$$HOME" ] && [ -d "$$HOME" ] && [ -w "$$HOME" ] && echo yes),yes)
+export HOME := $(CURDIR)/.cache/home
+$(shell mkdir -p "$(HOME)")
+endif
+
+# The version is told by git, once, below; Go's own stamp fails in a checkout
+# that belongs to somebody else.
+export GOFLAGS := $(strip $(GOFLAGS) -buildvcs=false)
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -X main.version=$(VERSION)
+
+.PHONY: help
+help: ## say what there is
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 24
+
+.PHONY: run
+run: ## set up what is missing and serve the call page; ARGS="--port 9000"
+	@.ci/setup go
+	go run -ldflags '$(LDFLAGS)' ./cmd/hiroba serve $(ARGS)
+
+.PHONY: build
+build: ## build bin/hiroba, one static file
+	@.ci/setup go
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w $(LDFLAGS)' -o bin/hiroba ./cmd/hiroba
+
+.PHONY: test
+test: ## set up what is missing and run every check and test, as CI does
+	@.ci/stages setup fmt-check generated-check vet lint vuln test-web test-go
+
+.PHONY: setup
+setup: ## install what the tests need: a C compiler, Chromium, Node.js
+	@.ci/setup go cc browser node
+
+# The pieces of `make test`.
+
+.PHONY: fmt-check
+fmt-check: ## find Go files that gofmt would change
+	@files=$$(find . -name '*.go' ! -path './.*' ! -path './web/node_modules/*' -exec "$$(go env GOROOT)/bin/gofmt" -l -s {} +) && \
+	if [ -n "$$files" ]; then echo "not formatted; run gofmt -s -w:"; echo "$$files"; exit 1; fi
+
+.PHONY: generated-check
+generated-check: ## find generated files that are stale
+	@.ci/generated
+
+.PHONY: vet
+vet:
+	go vet ./...
+
+.PHONY: lint
+lint: ## run staticcheck
+	go tool staticcheck ./...
+
+.PHONY: vuln
+vuln: ## look for known vulnerabilities in what the code calls
+	@.ci/vuln
+
+.PHONY: test-go
+test-go: ## run the Go tests, with the race detector and a real Chromium
+	@.ci/setup go cc browser
+	CGO_ENABLED=1 go test -race -count=1 -timeout 12m ./...
+
+.PHONY: test-web
+test-web: web/node_modules/.package-lock.json ## check the types of the SDK and the page, and run their tests
+	npm run check --prefix web
+	npm test --prefix web
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	@.ci/setup node
+	npm ci --prefix web
+	@touch $@
+
+# What is not part of `make test`.
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (30s) each
+	@FUZZTIME=$(or $(FUZZTIME),30s) .ci/fuzz
+
+.PHONY: bench
+bench: ## run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: generate
+generate: ## make the generated files anew
+	go generate ./...
+
+.PHONY: clean
+clean: ## remove what the other targets made here
+	[ ! -d .cache ] || chmod -R u+w .cache
+	rm -rf bin .cache web/node_modules
