@@ -1,0 +1,26 @@
+/**
+ * Joins a room; see Room for all it can do from there.
+ *
+ * @param {import('./room.js').ConnectOptions} options
+ * @returns {Promise<Room>} rejects with HirobaError when the server cannot be
+ *   reached or does not let this peer in
+ */
+export function connect(options: import("./room.js").ConnectOptions): Promise<Room>;
+export { HirobaError } from "./errors.js";
+export { Publication } from "./publication.js";
+export { Room } from "./room.js";
+export type HirobaErrorCode = import("./errors.js").HirobaErrorCode;
+export type PublishOptions = import("./publication.js").PublishOptions;
+export type MediaChange = import("./reception.js").MediaChange;
+export type ConnectOptions = import("./room.js").ConnectOptions;
+export type PeerSignal = import("./room-events.js").PeerSignal;
+export type RoomData = import("./room-events.js").RoomData;
+export type RoomEvents = import("./room-events.js").RoomEvents;
+export type RoomMessage = import("./room-events.js").RoomMessage;
+export type RoomState = import("./room-events.js").RoomState;
+export type LeftReason = import("./roster.js").LeftReason;
+export type Peer = import("./roster.js").Peer;
+export type Track = import("./roster.js").Track;
+export type Why = import("./slots.js").Why;
+export type Shown = import("./view.js").Shown;
+import { Room } from './room.js';

@@ -1,0 +1,109 @@
+/**
+ * Media is the PeerConnection to the SFU: sending sections, slots and
+ * candidates. It makes offers and takes answers; who says them to whom and in
+ * which order is Negotiation's business.
+ */
+export class Media {
+    /**
+     * @param {RTCConfiguration} configuration
+     * @param {MediaCalls} calls
+     */
+    constructor(configuration: RTCConfiguration, calls: MediaCalls);
+    /** @returns {RTCPeerConnectionState} */
+    get state(): RTCPeerConnectionState;
+    /** The most bytes that one DataChannel message may have; known after the first answer. */
+    get maxMessageSize(): number;
+    /**
+     * @param {string} label
+     * @param {RTCDataChannelInit} options
+     */
+    openChannel(label: string, options: RTCDataChannelInit): RTCDataChannel;
+    /**
+     * Gives a track a sending section for the next offer: one that is free, so
+     * that publishing and stopping all day does not make the SDP grow, or a new one.
+     *
+     * @param {Sending} sending
+     * @returns {Promise<RTCRtpTransceiver>}
+     */
+    send({ track, source, codec }: Sending): Promise<RTCRtpTransceiver>;
+    /**
+     * Ends the sending of a section as of the next offer; nothing leaves it from now on.
+     *
+     * @param {RTCRtpTransceiver} transceiver
+     */
+    release(transceiver: RTCRtpTransceiver): Promise<void>;
+    /**
+     * Opens slots for the next offer.
+     *
+     * @param {MediaKind} kind
+     * @param {number} count
+     */
+    openSlots(kind: MediaKind, count: number): void;
+    /** Takes back the slots that no answer has confirmed. */
+    dropNewSlots(): void;
+    /** @param {MediaKind} kind */
+    slotCount(kind: MediaKind): number;
+    /**
+     * @param {string} mid
+     * @returns {MediaStreamTrack | null} what the slot receives
+     */
+    slotTrack(mid: string): MediaStreamTrack | null;
+    /** The next offer gathers new candidates and looks for a new path (RFC 8445, section 9). */
+    restart(): void;
+    /**
+     * Makes an offer of all that is open now. Its candidates are kept until
+     * trickle() says that the offer is out.
+     *
+     * @returns {Promise<string>} SDP
+     */
+    offer(): Promise<string>;
+    /** The offer has gone out: its candidates may follow. */
+    trickle(): void;
+    /**
+     * @param {string} sdp  the SFU's answer to the last offer
+     */
+    answer(sdp: string): Promise<void>;
+    /** Takes back the last offer, which was refused. */
+    rollback(): Promise<void>;
+    /**
+     * Takes a candidate of the SFU's, at any time.
+     *
+     * @param {Candidate} candidate
+     */
+    addCandidate({ candidate, sdpMid, sdpMLineIndex, usernameFragment }: Candidate): Promise<void>;
+    stats(): Promise<RTCStatsReport>;
+    close(): void;
+    #private;
+}
+export type MediaKind = "audio" | "video";
+/**
+ * What a sending section is for.
+ */
+export type Sending = {
+    track: MediaStreamTrack;
+    source: string;
+    /**
+     * the codec to prefer; VP8 unless told
+     */
+    codec?: VideoCodec | undefined;
+};
+export type MediaCalls = {
+    /**
+     * one to send to the SFU; an empty one is the last
+     */
+    candidate: (candidate: Candidate) => void;
+    /**
+     * `state` has changed
+     */
+    state: () => void;
+    /**
+     * ICE found no path; a restart may
+     */
+    failed: () => void;
+    /**
+     * DTLS was closed or has failed: nothing repairs that
+     */
+    dead: () => void;
+};
+import type { Candidate } from './messages.js';
+import type { VideoCodec } from './codecs.js';

@@ -1,0 +1,285 @@
+import { audioCodecs, videoCodecs } from './codecs.js';
+
+/** @import { Candidate } from './messages.js' */
+/** @import { VideoCodec } from './codecs.js' */
+
+/** @typedef {'audio' | 'video'} MediaKind */
+
+/**
+ * What a sending section is for.
+ *
+ * @typedef {object} Sending
+ * @property {MediaStreamTrack} track
+ * @property {string} source
+ * @property {VideoCodec} [codec]  the codec to prefer; VP8 unless told
+ */
+
+/**
+ * @typedef {object} MediaCalls
+ * @property {(candidate: Candidate) => void} candidate  one to send to the SFU; an empty one is the last
+ * @property {() => void} state  `state` has changed
+ * @property {() => void} failed  ICE found no path; a restart may
+ * @property {() => void} dead  DTLS was closed or has failed: nothing repairs that
+ */
+
+/** The most that one video encoding takes, in bit/s. */
+const CAMERA_BPS = 1_700_000;
+const SCREEN_BPS = 2_500_000;
+
+/**
+ * Media is the PeerConnection to the SFU: sending sections, slots and
+ * candidates. It makes offers and takes answers; who says them to whom and in
+ * which order is Negotiation's business.
+ */
+export class Media {
+  #pc;
+  #calls;
+  #stop = new AbortController();
+  /** Sections that carry, or carried, a track of ours. @type {RTCRtpTransceiver[]} */
+  #senders = [];
+  /** @type {Record<MediaKind, RTCRtpTransceiver[]>} */
+  #slots = { audio: [], video: [] };
+  /** Own candidates that wait until their offer is out; null: send at once. @type {Candidate[] | null} */
+  #outgoing = [];
+  /** The SFU's candidates that wait for its answer. @type {RTCIceCandidateInit[]} */
+  #incoming = [];
+  /** The one that is watched. @type {RTCDtlsTransport | null} */
+  #dtls = null;
+
+  /**
+   * @param {RTCConfiguration} configuration
+   * @param {MediaCalls} calls
+   */
+  constructor(configuration, calls) {
+    this.#calls = calls;
+    this.#pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle', ...configuration });
+    const { signal } = this.#stop;
+    this.#pc.addEventListener('icecandidate', ({ candidate }) => this.#gathered(candidate), { signal });
+    this.#pc.addEventListener('connectionstatechange', () => calls.state(), { signal });
+    this.#pc.addEventListener('iceconnectionstatechange', () => {
+      if (this.#pc.iceConnectionState === 'failed') calls.failed();
+    }, { signal });
+  }
+
+  /** @returns {RTCPeerConnectionState} */
+  get state() {
+    return this.#pc.connectionState;
+  }
+
+  /** The most bytes that one DataChannel message may have; known after the first answer. */
+  get maxMessageSize() {
+    return this.#pc.sctp?.maxMessageSize ?? Infinity;
+  }
+
+  /**
+   * @param {string} label
+   * @param {RTCDataChannelInit} options
+   */
+  openChannel(label, options) {
+    return this.#pc.createDataChannel(label, options);
+  }
+
+  /**
+   * Gives a track a sending section for the next offer: one that is free, so
+   * that publishing and stopping all day does not make the SDP grow, or a new one.
+   *
+   * @param {Sending} sending
+   * @returns {Promise<RTCRtpTransceiver>}
+   */
+  async send({ track, source, codec }) {
+    const kind = /** @type {MediaKind} */ (track.kind);
+    let transceiver = this.#senders.find(({ sender, currentDirection, direction, receiver }) =>
+      receiver.track.kind === kind && !sender.track && direction === 'inactive' && currentDirection === 'inactive');
+    if (transceiver) {
+      await transceiver.sender.replaceTrack(track);
+      transceiver.direction = 'sendonly';
+      await limitBitrate(transceiver.sender, maxBitrate(kind, source));
+    } else {
+      const bps = maxBitrate(kind, source);
+      transceiver = this.#pc.addTransceiver(track, {
+        direction: 'sendonly',
+        sendEncodings: bps ? [{ maxBitrate: bps }] : [],
+      });
+      this.#senders.push(transceiver);
+    }
+    preferCodecs(transceiver, kind, RTCRtpSender.getCapabilities(kind), codec);
+    return transceiver;
+  }
+
+  /**
+   * Ends the sending of a section as of the next offer; nothing leaves it from now on.
+   *
+   * @param {RTCRtpTransceiver} transceiver
+   */
+  async release(transceiver) {
+    if (this.#stop.signal.aborted) return;
+    await transceiver.sender.replaceTrack(null);
+    transceiver.direction = 'inactive';
+    if (transceiver.mid !== null) return;
+    // It was in no offer that counted.
+    transceiver.stop();
+    this.#senders = this.#senders.filter((other) => other !== transceiver);
+  }
+
+  /**
+   * Opens slots for the next offer.
+   *
+   * @param {MediaKind} kind
+   * @param {number} count
+   */
+  openSlots(kind, count) {
+    for (let i = 0; i < count; i++) {
+      const slot = this.#pc.addTransceiver(kind, { direction: 'recvonly' });
+      preferCodecs(slot, kind, RTCRtpReceiver.getCapabilities(kind));
+      this.#slots[kind].push(slot);
+    }
+  }
+
+  /** Takes back the slots that no answer has confirmed. */
+  dropNewSlots() {
+    if (this.#stop.signal.aborted) return;
+    for (const kind of /** @type {const} */ (['audio', 'video'])) {
+      const [kept, dropped] = [
+        this.#slots[kind].filter(({ mid }) => mid !== null),
+        this.#slots[kind].filter(({ mid }) => mid === null),
+      ];
+      for (const slot of dropped) slot.stop();
+      this.#slots[kind] = kept;
+    }
+  }
+
+  /** @param {MediaKind} kind */
+  slotCount(kind) {
+    return this.#slots[kind].length;
+  }
+
+  /**
+   * @param {string} mid
+   * @returns {MediaStreamTrack | null} what the slot receives
+   */
+  slotTrack(mid) {
+    const slots = [...this.#slots.audio, ...this.#slots.video];
+    return slots.find((slot) => slot.mid === mid)?.receiver.track ?? null;
+  }
+
+  /** The next offer gathers new candidates and looks for a new path (RFC 8445, section 9). */
+  restart() {
+    this.#pc.restartIce();
+  }
+
+  /**
+   * Makes an offer of all that is open now. Its candidates are kept until
+   * trickle() says that the offer is out.
+   *
+   * @returns {Promise<string>} SDP
+   */
+  async offer() {
+    this.#outgoing ??= [];
+    await this.#pc.setLocalDescription();
+    return this.#pc.localDescription?.sdp ?? '';
+  }
+
+  /** The offer has gone out: its candidates may follow. */
+  trickle() {
+    const candidates = this.#outgoing ?? [];
+    this.#outgoing = null;
+    for (const candidate of candidates) this.#calls.candidate(candidate);
+  }
+
+  /**
+   * @param {string} sdp  the SFU's answer to the last offer
+   */
+  async answer(sdp) {
+    await this.#pc.setRemoteDescription({ type: 'answer', sdp });
+    this.#watchDTLS();
+    const candidates = this.#incoming;
+    this.#incoming = [];
+    await Promise.all(candidates.map((candidate) => this.#pc.addIceCandidate(candidate)));
+  }
+
+  /** Takes back the last offer, which was refused. */
+  async rollback() {
+    if (this.#pc.signalingState === 'have-local-offer') {
+      await this.#pc.setLocalDescription({ type: 'rollback' });
+    }
+  }
+
+  /**
+   * Takes a candidate of the SFU's, at any time.
+   *
+   * @param {Candidate} candidate
+   */
+  async addCandidate({ candidate = '', sdpMid, sdpMLineIndex = 0, usernameFragment }) {
+    const init = { candidate, sdpMid: sdpMid || null, sdpMLineIndex, usernameFragment: usernameFragment || null };
+    // While an offer is out, it may belong to the answer that is on its way.
+    if (this.#pc.signalingState !== 'stable' || !this.#pc.remoteDescription) this.#incoming.push(init);
+    else await this.#pc.addIceCandidate(init);
+  }
+
+  stats() {
+    return this.#pc.getStats();
+  }
+
+  close() {
+    this.#stop.abort();
+    this.#pc.close();
+  }
+
+  /** Its transport exists from the first answer on. */
+  #watchDTLS() {
+    const transport = this.#pc.sctp?.transport;
+    if (!transport || this.#dtls === transport) return;
+    this.#dtls = transport;
+    transport.addEventListener('statechange', () => {
+      if (transport.state === 'failed' || transport.state === 'closed') this.#calls.dead();
+    }, { signal: this.#stop.signal });
+  }
+
+  /** @param {RTCIceCandidate | null} gathered  null when there are no more */
+  #gathered(gathered) {
+    // Some browsers tell the end twice, first by an empty candidate.
+    if (gathered?.candidate === '') return;
+    const { candidate = '', sdpMid, sdpMLineIndex, usernameFragment } = gathered ?? {};
+    const init = {
+      candidate,
+      sdpMid: sdpMid ?? '',
+      sdpMLineIndex: sdpMLineIndex ?? 0,
+      usernameFragment: usernameFragment ?? '',
+    };
+    if (this.#outgoing) this.#outgoing.push(init);
+    else this.#calls.candidate(init);
+  }
+}
+
+/**
+ * @param {MediaKind} kind
+ * @param {string} source
+ */
+function maxBitrate(kind, source) {
+  if (kind === 'audio') return undefined;
+  return source === 'screen' ? SCREEN_BPS : CAMERA_BPS;
+}
+
+/**
+ * @param {RTCRtpSender} sender
+ * @param {number} [bps]
+ */
+async function limitBitrate(sender, bps) {
+  if (!bps) return;
+  const parameters = sender.getParameters();
+  for (const encoding of parameters.encodings) encoding.maxBitrate = bps;
+  await sender.setParameters(parameters);
+}
+
+/**
+ * @param {RTCRtpTransceiver} transceiver
+ * @param {MediaKind} kind
+ * @param {RTCRtpCapabilities | null} capabilities
+ * @param {VideoCodec} [first]
+ */
+function preferCodecs(transceiver, kind, capabilities, first) {
+  const all = capabilities?.codecs ?? [];
+  const codecs = kind === 'audio' ? audioCodecs(all) : videoCodecs(all, first);
+  // An older browser without this offers all it has, which works too.
+  if (codecs.length > 0 && 'setCodecPreferences' in transceiver) transceiver.setCodecPreferences(codecs);
+}

@@ -1,0 +1,65 @@
+/**
+ * Reception is what this client receives: which track sits in which slot, what
+ * is wanted, and whether there are slots enough for it.
+ */
+export class Reception {
+    /**
+     * @param {Link} link
+     * @param {Media} media
+     * @param {Negotiation} negotiation
+     * @param {Roster} roster
+     * @param {ReceptionCalls} calls
+     */
+    constructor(link: Link, media: Media, negotiation: Negotiation, roster: Roster, calls: ReceptionCalls);
+    /** Opens the slots of the first offer, before it is known who is there. */
+    open(): void;
+    /**
+     * @param {string} trackId
+     * @returns {MediaStreamTrack | null} what is received of a track now
+     */
+    track(trackId: string): MediaStreamTrack | null;
+    /**
+     * Takes the server's word on what is in the slots.
+     *
+     * @param {wire.Slots} slots
+     */
+    fill({ slots }: wire.Slots): void;
+    /**
+     * A track has come into the roster; its slot may have been filled before.
+     *
+     * @param {Track} track
+     */
+    published({ id }: Track): void;
+    /** @param {Shown[]} shown */
+    view(shown: Shown[]): void;
+    /** Opens more slots when more is wanted than fits. */
+    grow(): void;
+    stop(): void;
+    #private;
+}
+/**
+ * What is received of a track now. Without media `why` says the reason; it is
+ * empty when the track just has no slot.
+ */
+export type MediaChange = {
+    track: Track;
+    peer: Peer;
+    mediaStreamTrack: MediaStreamTrack | null;
+    why: Why;
+};
+export type ReceptionCalls = {
+    media: (change: MediaChange) => void;
+    /**
+     * of an offer that nobody waits for
+     */
+    error: (error: import("./errors.js").HirobaError) => void;
+};
+import type * as wire from './messages.js';
+import type { Track } from './roster.js';
+import type { Shown } from './view.js';
+import type { Link } from './link.js';
+import type { Media } from './media.js';
+import type { Negotiation } from './negotiation.js';
+import type { Roster } from './roster.js';
+import type { Peer } from './roster.js';
+import type { Why } from './slots.js';

@@ -1,0 +1,85 @@
+/**
+ * - `connecting`: media does not flow yet, or a broken path is being repaired
+ * - `connected`: signaling and media are up
+ * - `lost`: the server is gone; join again
+ * - `closed`: left, or ended by the server for good
+ */
+export type RoomState = "connecting" | "connected" | "lost" | "closed";
+/**
+ * Something that was emitted by a peer.
+ */
+export type RoomMessage = {
+    /**
+     * peer id
+     */
+    from: string;
+    /**
+     * peer ids; empty: everybody
+     */
+    to: string[];
+    topic: string;
+    /**
+     * as it was sent
+     */
+    text: string;
+    /**
+     * the value: `text` read as JSON, or `text` itself when it is none
+     */
+    data: any;
+    /**
+     * when the server took it, Unix milliseconds
+     */
+    sentMs: number;
+};
+/**
+ * Something that came over a DataChannel.
+ */
+export type RoomData = {
+    /**
+     * peer id
+     */
+    from: string;
+    /**
+     * peer ids; empty: everybody
+     */
+    to: string[];
+    topic: string;
+    payload: Uint8Array;
+    channel: ChannelName;
+};
+export type ChannelName = "reliable" | "lossy";
+/**
+ * A description or candidate that another peer (not the SFU) sent.
+ */
+export type PeerSignal = {
+    /**
+     * peer id
+     */
+    from: string;
+    description?: wire.Description | undefined;
+    candidate?: wire.Candidate | undefined;
+};
+/**
+ * The events of a Room and the arguments of their handlers.
+ */
+export type RoomEvents = {
+    "state": [state: RoomState, error?: HirobaError];
+    "peer-joined": [peer: Peer];
+    "peer-left": [peer: Peer, reason: LeftReason];
+    "track-published": [track: Track, peer: Peer];
+    "track-updated": [track: Track, peer: Peer];
+    "track-removed": [track: Track, peer: Peer];
+    "speakers": [peerIds: string[]];
+    "media": [change: MediaChange];
+    "message": [message: RoomMessage];
+    "data": [data: RoomData];
+    "signal": [signal: PeerSignal];
+    "error": [error: HirobaError];
+    [topic: `message:${string}`]: [message: RoomMessage];
+};
+import type * as wire from './messages.js';
+import type { HirobaError } from './errors.js';
+import type { Peer } from './roster.js';
+import type { LeftReason } from './roster.js';
+import type { Track } from './roster.js';
+import type { MediaChange } from './reception.js';

@@ -1,0 +1,71 @@
+// What a Room tells: its states and events. Types only; no code is loaded from here.
+
+/** @import { HirobaError } from './errors.js' */
+/** @import * as wire from './messages.js' */
+/** @import { MediaChange } from './reception.js' */
+/** @import { LeftReason, Peer, Track } from './roster.js' */
+
+/**
+ * - `connecting`: media does not flow yet, or a broken path is being repaired
+ * - `connected`: signaling and media are up
+ * - `lost`: the server is gone; join again
+ * - `closed`: left, or ended by the server for good
+ *
+ * @typedef {'connecting' | 'connected' | 'lost' | 'closed'} RoomState
+ */
+
+/**
+ * Something that was emitted by a peer.
+ *
+ * @typedef {object} RoomMessage
+ * @property {string} from  peer id
+ * @property {string[]} to  peer ids; empty: everybody
+ * @property {string} topic
+ * @property {string} text  as it was sent
+ * @property {any} data  the value: `text` read as JSON, or `text` itself when it is none
+ * @property {number} sentMs  when the server took it, Unix milliseconds
+ */
+
+/**
+ * Something that came over a DataChannel.
+ *
+ * @typedef {object} RoomData
+ * @property {string} from  peer id
+ * @property {string[]} to  peer ids; empty: everybody
+ * @property {string} topic
+ * @property {Uint8Array} payload
+ * @property {ChannelName} channel
+ */
+
+/** @typedef {'reliable' | 'lossy'} ChannelName */
+
+/**
+ * A description or candidate that another peer (not the SFU) sent.
+ *
+ * @typedef {object} PeerSignal
+ * @property {string} from  peer id
+ * @property {wire.Description} [description]
+ * @property {wire.Candidate} [candidate]
+ */
+
+/**
+ * The events of a Room and the arguments of their handlers.
+ *
+ * @typedef {{
+ *   'state': [state: RoomState, error?: HirobaError],
+ *   'peer-joined': [peer: Peer],
+ *   'peer-left': [peer: Peer, reason: LeftReason],
+ *   'track-published': [track: Track, peer: Peer],
+ *   'track-updated': [track: Track, peer: Peer],
+ *   'track-removed': [track: Track, peer: Peer],
+ *   'speakers': [peerIds: string[]],
+ *   'media': [change: MediaChange],
+ *   'message': [message: RoomMessage],
+ *   'data': [data: RoomData],
+ *   'signal': [signal: PeerSignal],
+ *   'error': [error: HirobaError],
+ *   [topic: `message:${string}`]: [message: RoomMessage],
+ * }} RoomEvents
+ */
+
+export {};

@@ -1,0 +1,129 @@
+/**
+ * Room is this client's part in one room, from connect() until leave() or until
+ * the link is lost. Whoever is there when connect() resolves is in `peers`;
+ * every change after that is an event, and none is missed by a handler that is
+ * added in the same turn.
+ */
+export class Room {
+    /**
+     * Joins a room.
+     *
+     * @param {ConnectOptions} options
+     * @returns {Promise<Room>} rejects with HirobaError when the server cannot be
+     *   reached or does not let this peer in
+     */
+    static connect(options: ConnectOptions): Promise<Room>;
+    /**
+     * Made by connect().
+     *
+     * @private
+     * @param {Link} link
+     * @param {ConnectOptions} options
+     */
+    private constructor();
+    /** The room's name. */
+    get name(): string;
+    /** This client; its tracks are the publications. */
+    get self(): Peer;
+    /** Everybody else, by peer id. */
+    get peers(): ReadonlyMap<string, Peer>;
+    get state(): RoomState;
+    /** What this client sends, by track id. */
+    get publications(): ReadonlyMap<string, Publication>;
+    /**
+     * Calls a function for every event of a name, `message:TOPIC` among them.
+     *
+     * @template {keyof RoomEvents} Name
+     * @param {Name} name
+     * @param {(...args: RoomEvents[Name]) => void} handler
+     * @returns {() => void} takes the handler away again
+     */
+    on<Name extends keyof RoomEvents>(name: Name, handler: (...args: RoomEvents[Name]) => void): () => void;
+    /**
+     * @param {string} trackId
+     * @returns {MediaStreamTrack | null} what is received of a track now
+     */
+    media(trackId: string): MediaStreamTrack | null;
+    /**
+     * Says something to the others over signaling: small, reliable, in order.
+     *
+     * @param {string} topic  up to 64 bytes; `chat` is what the call page shows
+     * @param {unknown} value  a string goes as it is, anything else as JSON
+     * @param {{to?: string[]}} [options]  peer ids; everybody else unless told
+     * @returns {Promise<void>} resolves when the server took it
+     */
+    emit(topic: string, value: unknown, { to }?: {
+        to?: string[];
+    }): Promise<void>;
+    /**
+     * Sends a track to the room.
+     *
+     * @param {MediaStreamTrack} track
+     * @param {PublishOptions} [options]
+     * @returns {Promise<Publication>}
+     */
+    publish(track: MediaStreamTrack, options?: PublishOptions): Promise<Publication>;
+    /**
+     * Says what is shown, most important first, so that the server sends that and
+     * not more. As long as this was never called, everything is wanted. Call it as
+     * often as the layout changes.
+     *
+     * @param {Shown[]} shown
+     */
+    view(shown: Shown[]): void;
+    /**
+     * Sends bytes to the others over a DataChannel.
+     *
+     * @param {Uint8Array | string} payload
+     * @param {{to?: string[], topic?: string, channel?: ChannelName}} [options]
+     * @returns {Promise<void>} resolves when the browser took it, which it does
+     *   not while more than 1 MiB is unsent: await it before the next
+     */
+    send(payload: Uint8Array | string, { to, topic, channel }?: {
+        to?: string[];
+        topic?: string;
+        channel?: ChannelName;
+    }): Promise<void>;
+    /** @returns {Promise<RTCStatsReport>} of the PeerConnection to the SFU */
+    stats(): Promise<RTCStatsReport>;
+    /**
+     * Leaves the room. The published MediaStreamTracks go on: they are the
+     * application's to stop.
+     *
+     * @returns {Promise<void>} resolves when all is closed, after half a second at the latest
+     */
+    leave(): Promise<void>;
+    #private;
+}
+export type ConnectOptions = {
+    /**
+     * the server; this page's own unless told
+     */
+    url?: string | undefined;
+    /**
+     * 1 to 64 letters, digits, `-`, `_` or `.`
+     */
+    room: string;
+    /**
+     * what others call this peer
+     */
+    name?: string | undefined;
+    /**
+     * published with the first offer
+     */
+    tracks?: ({
+        track: MediaStreamTrack;
+    } & PublishOptions)[] | undefined;
+    iceTransportPolicy?: RTCIceTransportPolicy | undefined;
+    /**
+     * those that the server names unless told
+     */
+    iceServers?: RTCIceServer[] | undefined;
+};
+import type { Peer } from './roster.js';
+import type { RoomState } from './room-events.js';
+import type { Publication } from './publication.js';
+import type { RoomEvents } from './room-events.js';
+import type { PublishOptions } from './publication.js';
+import type { Shown } from './view.js';
+import type { ChannelName } from './room-events.js';
