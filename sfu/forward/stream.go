@@ -86,23 +86,30 @@ func (s *Stream) nextTimestamp(now time.Time) uint32 {
 	return s.timestamp + max(ticks, 1)
 }
 
-// Origin finds what a packet of the stream was in its source: the id given to
-// Switch and the source's sequence number. It reports false for a packet that
-// was never written or is too long ago.
-func (s *Stream) Origin(outSeq uint16) (id uint64, seq uint16, ok bool) {
+// Origin is what a packet of a stream was in its source.
+type Origin struct {
+	ID  uint64 // as given to Switch
+	Seq uint16
+	// TimestampOffset is what was added to the source's timestamp.
+	TimestampOffset uint32
+}
+
+// Origin finds what a packet of the stream was in its source. It reports false
+// for a packet that was never written or is too long ago.
+func (s *Stream) Origin(outSeq uint16) (Origin, bool) {
 	out := s.newest + int64(int16(outSeq-uint16(s.newest)))
 	if out > s.newest {
-		return 0, 0, false
+		return Origin{}, false
 	}
 	for i, e := range s.eras[:s.count] {
 		if i == 0 && s.switching {
 			continue // nothing of it was written yet
 		}
 		if out >= e.out {
-			return e.id, uint16(e.first + out - e.out), true
+			return Origin{ID: e.id, Seq: uint16(e.first + out - e.out), TimestampOffset: e.timestamp}, true
 		}
 	}
-	return 0, 0, false
+	return Origin{}, false
 }
 
 // TimestampOffset is what is added to the current source's timestamps. It

@@ -108,7 +108,7 @@ func TestStreamOverManyWraps(t *testing.T) {
 
 func TestOriginFindsTheSourcesPacket(t *testing.T) {
 	s := forward.NewStream(90000, 65530, 0)
-	if _, _, ok := s.Origin(65530); ok {
+	if _, ok := s.Origin(65530); ok {
 		t.Fatal("found a packet in an empty stream")
 	}
 	s.Switch(1)
@@ -135,9 +135,9 @@ func TestOriginFindsTheSourcesPacket(t *testing.T) {
 		{7, 0, 0, false},
 		{30000, 0, 0, false},
 	} {
-		id, seq, ok := s.Origin(tc.out)
-		if id != tc.id || seq != tc.seq || ok != tc.exists {
-			t.Errorf("Origin(%d) = %d, %d, %v; want %d, %d, %v", tc.out, id, seq, ok, tc.id, tc.seq, tc.exists)
+		got, ok := s.Origin(tc.out)
+		if got.ID != tc.id || got.Seq != tc.seq || ok != tc.exists {
+			t.Errorf("Origin(%d) = %+v, %v; want %d, %d, %v", tc.out, got, ok, tc.id, tc.seq, tc.exists)
 		}
 	}
 }
@@ -157,8 +157,8 @@ func FuzzStream(f *testing.F) {
 			}
 			now = now.Add(time.Duration(data[2]) * time.Millisecond)
 			if out, _, ok := s.Rewrite(now, seq, uint32(data[3])<<24); ok {
-				if _, origin, ok := s.Origin(out); !ok || origin != seq {
-					t.Fatalf("packet %d went out as %d, which came from %d, %v", seq, out, origin, ok)
+				if origin, ok := s.Origin(out); !ok || origin.Seq != seq {
+					t.Fatalf("packet %d went out as %d, which came from %+v, %v", seq, out, origin, ok)
 				}
 			}
 			data = data[4:]

@@ -1,0 +1,287 @@
+package sfu
+
+import (
+	"errors"
+	"io"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/hiroba-rtc/hiroba/sfu/forward"
+)
+
+const (
+	// videoCache is how many packets of a video stream are kept for
+	// retransmission: some two seconds at 2.5 Mbit/s.
+	videoCache = 512
+	// audioCache is the same for audio: some two seconds.
+	audioCache = 128
+	// silence is the quietest audio level (RFC 6464), in -dBov.
+	silence = 127
+	// badReads is after how many failing reads in a row a stream is given up.
+	badReads = 1000
+)
+
+// incoming is one RTP stream of a publisher.
+type incoming struct {
+	serial  uint64 // unique in this SFU
+	ssrc    uint32
+	kind    webrtc.RTPCodecType
+	rate    uint32 // Hz
+	types   *payloadTypes
+	ids     extensions
+	metrics *metrics
+	workers []*worker
+	// sendRTCP sends to the publisher.
+	sendRTCP func(rtcp.Packet)
+	// codecChanged is called, from the reading goroutine, when the publisher
+	// sends another codec than before; nil for nobody.
+	codecChanged func()
+	clock        *peerClock
+
+	// receivers are the slots that carry the stream; receivers[i] belongs to
+	// worker i. audience[i] is their number, for everybody to see.
+	receivers [][]*outgoing
+	audience  []atomic.Int32
+
+	muted   atomic.Bool
+	loudest atomic.Uint32            // level since the last look, in -dBov
+	current atomic.Pointer[codecKey] // what is sent now
+
+	mu       sync.Mutex // guards all below
+	cache    *forward.Cache[*packet]
+	requests forward.KeyframeRequests
+	timer    *time.Timer // sends the merged request; nil when none waits
+	report   *forward.SenderReport
+	ended    bool
+}
+
+// newIncoming makes a stream that nothing was received on yet.
+func newIncoming(serial uint64, ssrc uint32, kind webrtc.RTPCodecType, types *payloadTypes, ids extensions, rate uint32,
+	m *metrics, workers []*worker, clock *peerClock, sendRTCP func(rtcp.Packet),
+) *incoming {
+	size := videoCache
+	if kind == webrtc.RTPCodecTypeAudio {
+		size = audioCache
+	}
+	in := &incoming{
+		serial: serial, ssrc: ssrc, kind: kind, rate: rate, types: types, ids: ids,
+		metrics: m, workers: workers, sendRTCP: sendRTCP, clock: clock,
+		receivers: make([][]*outgoing, len(workers)),
+		audience:  make([]atomic.Int32, len(workers)),
+		cache:     forward.NewCache[*packet](size),
+	}
+	in.loudest.Store(silence)
+	return in
+}
+
+// read takes packets until the stream ends.
+func (in *incoming) read(track *webrtc.TrackRemote) {
+	failures := 0
+	for {
+		p := newPacket()
+		n, _, err := track.Read(p.buf[:])
+		switch {
+		case err == nil:
+			failures = 0
+			in.receive(p, n)
+			continue
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe):
+			p.release()
+			return
+		}
+		// A packet too large, or of a payload type that was not negotiated.
+		p.release()
+		in.metrics.dropped.WithLabelValues("unreadable").Inc()
+		if failures++; failures == badReads {
+			return
+		}
+	}
+}
+
+// receive takes over p, whose buffer holds n bytes as they were received.
+func (in *incoming) receive(p *packet, n int) {
+	defer p.release()
+	if !p.parse(n, in.ids, in.types.codec) {
+		in.metrics.dropped.WithLabelValues("malformed").Inc()
+		return
+	}
+	in.metrics.received.Inc()
+	if in.muted.Load() {
+		return
+	}
+	if len(p.level) == 1 {
+		if level := uint32(p.level[0] & 0x7f); level < in.loudest.Load() {
+			in.loudest.Store(level)
+		}
+	}
+	in.noteCodec(p)
+
+	p.retain() // the cache's
+	in.mu.Lock()
+	if in.ended {
+		in.mu.Unlock()
+		p.release()
+		return
+	}
+	replaced, full := in.cache.Put(p.header.SequenceNumber, p)
+	if p.keyframe {
+		in.requests.Arrived()
+	}
+	in.mu.Unlock()
+	if full {
+		replaced.release()
+	}
+
+	for i, w := range in.workers {
+		if in.audience[i].Load() > 0 {
+			p.retain()
+			w.forward(in, p)
+		}
+	}
+}
+
+// noteCodec follows what the publisher sends.
+func (in *incoming) noteCodec(p *packet) {
+	before := in.current.Load()
+	if in.setCodec(p.header.PayloadType) && before != nil && in.codecChanged != nil {
+		in.codecChanged()
+	}
+}
+
+// setCodec reports whether the payload type means another codec than before.
+func (in *incoming) setCodec(payloadType uint8) bool {
+	key := &in.types.keys[payloadType&0x7f]
+	if *key == "" || in.current.Load() == key {
+		return false
+	}
+	in.current.Store(key)
+	return true
+}
+
+// codec is what the publisher sends now; "" before its first packet.
+func (in *incoming) codec() codecKey {
+	if key := in.current.Load(); key != nil {
+		return *key
+	}
+	return ""
+}
+
+// add is called on the slot's worker.
+func (in *incoming) add(o *outgoing) {
+	i := o.worker.index
+	in.receivers[i] = append(in.receivers[i], o)
+	in.audience[i].Add(1)
+}
+
+// remove is called on the slot's worker.
+func (in *incoming) remove(o *outgoing) {
+	i := o.worker.index
+	if at := slices.Index(in.receivers[i], o); at >= 0 {
+		in.receivers[i] = slices.Delete(in.receivers[i], at, at+1)
+		in.audience[i].Add(-1)
+	}
+}
+
+// cached finds a packet by its sequence number; the caller releases it.
+func (in *incoming) cached(seq uint16) *packet {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	p, ok := in.cache.Get(seq)
+	if !ok {
+		return nil
+	}
+	p.retain()
+	return p
+}
+
+func (in *incoming) needsKeyframe() bool { return in.kind == webrtc.RTPCodecTypeVideo }
+
+// requestKeyframe asks the publisher for a keyframe, now or with the next
+// merged request.
+func (in *incoming) requestKeyframe() {
+	if !in.needsKeyframe() {
+		return
+	}
+	in.mu.Lock()
+	send, wait := in.requests.Request(time.Now())
+	if wait > 0 && !in.ended {
+		in.timer = time.AfterFunc(wait, in.requestDue)
+	}
+	send = send && !in.ended
+	in.mu.Unlock()
+	if send {
+		in.sendPLI()
+	}
+}
+
+func (in *incoming) requestDue() {
+	in.mu.Lock()
+	send := in.requests.Due(time.Now()) && !in.ended
+	in.mu.Unlock()
+	if send {
+		in.sendPLI()
+	}
+}
+
+func (in *incoming) sendPLI() {
+	in.metrics.keyframeRequests.Inc()
+	in.sendRTCP(&rtcp.PictureLossIndication{MediaSSRC: in.ssrc})
+}
+
+// takeReport notes a sender report of the publisher.
+func (in *incoming) takeReport(sr *rtcp.SenderReport, arrival time.Time) {
+	report := &forward.SenderReport{NTP: forward.FromNTP(sr.NTPTime), RTP: sr.RTPTime}
+	in.clock.observe(report.NTP, arrival)
+	in.mu.Lock()
+	in.report = report
+	in.mu.Unlock()
+}
+
+// timestamp is the source's RTP timestamp at the moment now, by the
+// publisher's own clock; false before its first report.
+func (in *incoming) timestamp(now time.Time) (uint32, bool) {
+	in.mu.Lock()
+	report := in.report
+	in.mu.Unlock()
+	if report == nil {
+		return 0, false
+	}
+	return report.Timestamp(now, in.clock.ours(report.NTP), in.rate), true
+}
+
+// takeLevel is the loudest level since the last call.
+func (in *incoming) takeLevel() uint8 { return uint8(in.loudest.Swap(silence)) }
+
+// end lets go of all packets. Receivers are taken off by their rooms.
+func (in *incoming) end() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.ended = true
+	if in.timer != nil {
+		in.timer.Stop()
+	}
+	in.cache.Drain((*packet).release)
+}
+
+// peerClock is the clock that all streams of one publisher share.
+type peerClock struct {
+	mu     sync.Mutex
+	offset forward.ClockOffset
+}
+
+func (c *peerClock) observe(theirs, arrival time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.offset.Observe(theirs, arrival)
+}
+
+func (c *peerClock) ours(theirs time.Time) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.offset.Ours(theirs)
+}

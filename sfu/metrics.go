@@ -1,0 +1,36 @@
+package sfu
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// metrics count what the SFU does.
+type metrics struct {
+	peers            prometheus.Gauge
+	received         prometheus.Counter
+	forwarded        prometheus.Counter
+	forwardedBytes   prometheus.Counter
+	dropped          *prometheus.CounterVec
+	resent           *prometheus.CounterVec
+	keyframeRequests prometheus.Counter
+	dataFrames       *prometheus.CounterVec
+}
+
+func newMetrics(registerer prometheus.Registerer) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
+	vector := func(name, help, label string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
+	}
+	m := &metrics{
+		peers:            prometheus.NewGauge(prometheus.GaugeOpts{Name: "hiroba_sfu_peers", Help: "Peers with a media connection, connected or connecting."}),
+		received:         counter("hiroba_sfu_packets_received_total", "RTP packets from publishers."),
+		forwarded:        counter("hiroba_sfu_packets_forwarded_total", "RTP packets sent to receivers, retransmissions not counted."),
+		forwardedBytes:   counter("hiroba_sfu_bytes_forwarded_total", "RTP payload bytes sent to receivers."),
+		dropped:          vector("hiroba_sfu_packets_dropped_total", "RTP packets that were not forwarded, by cause.", "cause"),
+		resent:           vector("hiroba_sfu_retransmissions_total", "Answers to NACKs, by outcome.", "outcome"),
+		keyframeRequests: counter("hiroba_sfu_keyframe_requests_total", "PLIs sent to publishers."),
+		dataFrames:       vector("hiroba_sfu_data_frames_total", "DataChannel frames, by outcome.", "outcome"),
+	}
+	registerer.MustRegister(m.peers, m.received, m.forwarded, m.forwardedBytes, m.dropped, m.resent, m.keyframeRequests, m.dataFrames)
+	return m
+}

@@ -1,0 +1,83 @@
+package sfu
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/pion/rtp"
+
+	"github.com/hiroba-rtc/hiroba/sfu/forward"
+)
+
+// packetBytes is the largest RTP packet that is forwarded: what fits into an
+// Ethernet frame, with room for what pion may put back (RTX unwrapped).
+const packetBytes = 1600
+
+// packet is one RTP packet on its way from a publisher to its receivers. It is
+// read once, kept in its stream's cache and shared by all workers; nobody
+// changes it after it was parsed. It goes back to the pool with its last
+// reference.
+type packet struct {
+	refs atomic.Int32
+
+	header   rtp.Header // Extensions point into buf
+	payload  []byte     // without padding; points into buf
+	keyframe bool       // a decoder can start here
+	// Header extensions worth passing on; absent ones have no bytes.
+	level       []byte // audio level, RFC 6464
+	orientation []byte // video orientation, 3GPP TS 26.114
+
+	buf [packetBytes]byte
+}
+
+var packets = sync.Pool{New: func() any { return new(packet) }}
+
+// newPacket takes a packet from the pool, with one reference.
+func newPacket() *packet {
+	p := packets.Get().(*packet)
+	p.refs.Store(1)
+	return p
+}
+
+// retain adds a reference.
+func (p *packet) retain() { p.refs.Add(1) }
+
+// release drops a reference.
+func (p *packet) release() {
+	if p.refs.Add(-1) == 0 {
+		packets.Put(p)
+	}
+}
+
+// extensions are the ids of header extensions that one direction of one media
+// section has negotiated; 0 is none.
+type extensions struct {
+	level, orientation uint8
+}
+
+// parse reads the n bytes in buf. codec tells where keyframes start. It
+// reports false for what is no RTP packet.
+func (p *packet) parse(n int, ids extensions, codec func(payloadType uint8) forward.Codec) bool {
+	at, err := p.header.Unmarshal(p.buf[:n])
+	if err != nil || p.header.Version != 2 {
+		return false
+	}
+	end := n
+	if p.header.Padding {
+		// RFC 3550, 5.1: the last byte counts the padding, itself included.
+		end -= int(p.buf[n-1])
+		if p.buf[n-1] == 0 || end < at {
+			return false
+		}
+	}
+	p.payload = p.buf[at:end]
+	p.keyframe = codec(p.header.PayloadType).StartsKeyframe(p.payload)
+	p.level, p.orientation = nil, nil
+	if ids.level != 0 {
+		p.level = p.header.GetExtension(ids.level)
+	}
+	if ids.orientation != 0 {
+		p.orientation = p.header.GetExtension(ids.orientation)
+	}
+	return true
+}

@@ -1,0 +1,398 @@
+package sfu
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+)
+
+// Kind is audio or video.
+type Kind int
+
+const (
+	// Audio is a sound.
+	Audio Kind = iota
+	// Video is a moving picture.
+	Video
+)
+
+func (k Kind) codecType() webrtc.RTPCodecType {
+	if k == Audio {
+		return webrtc.RTPCodecTypeAudio
+	}
+	return webrtc.RTPCodecTypeVideo
+}
+
+// Track declares what a sending media section of a peer carries.
+type Track struct {
+	ID    string
+	Mid   string
+	Kind  Kind
+	Muted bool
+}
+
+// Why says why a slot with a track carries no media.
+type Why int
+
+const (
+	// Flowing: it does.
+	Flowing Why = iota
+	// CodecNotNegotiated: the slot's media section does not take the codec.
+	CodecNotNegotiated
+	// Paused: the view says so.
+	Paused
+	// Muted: the publisher did it.
+	Muted
+)
+
+// Slot is one receive-only media section of a peer and what is in it.
+type Slot struct {
+	Mid   string
+	Kind  Kind
+	Track string // "" when empty
+	Peer  string // who publishes it
+	Why   Why
+}
+
+// Listener is told what happens to a peer's connection, from any goroutine.
+// It must not block or call the peer.
+type Listener interface {
+	// Slots gives all slots whenever one of them changed.
+	Slots(slots []Slot)
+	// Speakers gives the peers who speak now, loudest first.
+	Speakers(peers []string)
+	// Lost says that the connection broke.
+	Lost(reason string)
+	// Overrun says that frames for the reliable DataChannel were dropped,
+	// because the client does not read them.
+	Overrun()
+}
+
+// Candidate is a trickled ICE candidate, as in RTCIceCandidateInit.
+type Candidate struct {
+	Candidate        string
+	SDPMid           string
+	SDPMLineIndex    uint16
+	UsernameFragment string
+}
+
+// What the errors of a Peer wrap.
+var (
+	ErrBadDescription = errors.New("the description cannot be used")
+	ErrNoCommonCodec  = errors.New("no codec in common")
+	ErrBadCandidate   = errors.New("the candidate cannot be used")
+)
+
+// maxCandidates is how many candidates of one client are taken: interfaces
+// times families times transports, several times over.
+const maxCandidates = 200
+
+// Peer is the connection to one client. Offer, AddCandidate, Publish, Mute and
+// View are called one after the other; Close may come at any time.
+type Peer struct {
+	id       string
+	room     *room
+	sfu      *SFU
+	listener Listener
+	pc       *webrtc.PeerConnection
+	worker   *worker
+	clock    peerClock
+	data     data
+	loops    sync.WaitGroup
+	done     chan struct{} // closed when Close is through
+
+	candidates int // used by AddCandidate alone
+
+	// All below is guarded by room.mu.
+	slots     []*slot
+	incoming  map[string]*incoming // by mid
+	view      View
+	told      []Slot // nil until View was called: nothing is told before
+	connected bool
+	closed    bool
+}
+
+// slot is one receive-only media section of the client.
+type slot struct {
+	mid   string
+	kind  webrtc.RTPCodecType
+	index int // among the slots of its kind
+	out   *outgoing
+	track string
+	in    *incoming // what out was told to carry
+}
+
+// Join makes the connection of a client in a room. It has to be closed.
+func (s *SFU) Join(roomName, id string, listener Listener) (*Peer, error) {
+	pc, err := s.engine.connection()
+	if err != nil {
+		return nil, fmt.Errorf("sfu: making a PeerConnection: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		_ = pc.Close()
+		return nil, ErrClosed
+	}
+	r := s.rooms[roomName]
+	if r == nil {
+		r = &room{name: roomName, sfu: s, peers: map[string]*Peer{}}
+		s.rooms[roomName] = r
+	}
+	p := &Peer{
+		id: id, room: r, sfu: s, listener: listener, pc: pc,
+		worker:   s.workers[s.next%len(s.workers)],
+		incoming: map[string]*incoming{},
+		done:     make(chan struct{}),
+	}
+	s.next++
+	p.data.peer = p
+	r.mu.Lock()
+	r.peers[id] = p
+	r.mu.Unlock()
+	s.metrics.peers.Inc()
+
+	pc.OnConnectionStateChange(p.connectionChanged)
+	pc.OnTrack(p.receive)
+	pc.OnDataChannel(p.data.opened)
+	return p, nil
+}
+
+// AddCandidate adds a candidate of the client. An empty one says that there
+// are no more.
+func (p *Peer) AddCandidate(c Candidate) error {
+	if c.Candidate == "" {
+		return nil
+	}
+	if p.candidates++; p.candidates > maxCandidates {
+		return fmt.Errorf("%w: %d came, which is more than any client has", ErrBadCandidate, p.candidates)
+	}
+	init := webrtc.ICECandidateInit{Candidate: c.Candidate}
+	if c.SDPMid != "" {
+		init.SDPMid = &c.SDPMid
+	}
+	init.SDPMLineIndex = &c.SDPMLineIndex
+	if c.UsernameFragment != "" {
+		init.UsernameFragment = &c.UsernameFragment
+	}
+	if err := p.pc.AddICECandidate(init); err != nil {
+		return fmt.Errorf("%w: %w", ErrBadCandidate, err)
+	}
+	return nil
+}
+
+// Publish declares all that the client's sending media sections carry.
+func (p *Peer) Publish(tracks []Track) { p.room.publish(p, tracks) }
+
+// Mute stops or starts forwarding of one of the client's tracks.
+func (p *Peer) Mute(track string, muted bool) { p.room.mute(p, track, muted) }
+
+// View says what the client shows. Its slots are filled from the first call
+// on.
+func (p *Peer) View(view View) {
+	p.room.mu.Lock()
+	defer p.room.mu.Unlock()
+	p.view = view.sorted()
+	if p.told == nil {
+		p.told = []Slot{}
+	}
+	p.refill()
+}
+
+// refill decides anew what sits in this peer's slots and tells the client. The
+// caller holds room.mu.
+func (p *Peer) refill() {
+	if p.closed || p.told == nil {
+		return
+	}
+	// Audio first: video goes beside it.
+	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
+		p.refillKind(kind)
+	}
+	told := make([]Slot, 0, len(p.slots))
+	for _, s := range p.slots {
+		told = append(told, p.describe(s))
+	}
+	if !slices.Equal(told, p.told) {
+		p.told = told
+		p.listener.Slots(slices.Clone(told))
+	}
+}
+
+func (p *Peer) refillKind(kind webrtc.RTPCodecType) {
+	var slots []*slot
+	var seats []seat
+	for _, s := range p.slots {
+		if s.kind == kind {
+			slots = append(slots, s)
+			seats = append(seats, seat{index: s.index, track: s.track})
+		}
+	}
+	near := func(peer string) (int, bool) {
+		for _, s := range p.slots {
+			if t := p.room.track(s.track); s.kind != kind && t != nil && t.peer.id == peer {
+				return s.index, true
+			}
+		}
+		return 0, false
+	}
+	for i, id := range assign(seats, p.room.guests(p, kind), near) {
+		s := slots[i]
+		s.track = id
+		in, _ := p.source(s)
+		if in == s.in {
+			continue
+		}
+		s.in = in
+		out := s.out
+		p.worker.do(func(time.Time) { out.carry(in) })
+	}
+}
+
+// source is what is to be sent in a slot, or why nothing is. The caller holds
+// room.mu.
+func (p *Peer) source(s *slot) (*incoming, Why) {
+	t := p.room.track(s.track)
+	switch {
+	case t == nil:
+		return nil, Flowing
+	case t.muted:
+		return nil, Muted
+	case p.view.paused(t.id):
+		return nil, Paused
+	case t.in == nil:
+		return nil, Flowing // its first packet is on the way
+	case !s.out.takes(t.in.codec()):
+		return nil, CodecNotNegotiated
+	}
+	return t.in, Flowing
+}
+
+// describe is the slot as the client is told of it.
+func (p *Peer) describe(s *slot) Slot {
+	out := Slot{Mid: s.mid, Kind: Audio, Track: s.track}
+	if s.kind == webrtc.RTPCodecTypeVideo {
+		out.Kind = Video
+	}
+	if t := p.room.track(s.track); t != nil {
+		out.Peer = t.peer.id
+	}
+	_, out.Why = p.source(s)
+	return out
+}
+
+// connectionChanged follows ICE and DTLS.
+func (p *Peer) connectionChanged(state webrtc.PeerConnectionState) {
+	p.sfu.config.Logger.Debug("media connection", "room", p.room.name, "peer", p.id, "state", state.String())
+	p.room.mu.Lock()
+	defer p.room.mu.Unlock()
+	if p.closed {
+		return
+	}
+	switch state {
+	case webrtc.PeerConnectionStateConnected:
+		p.connected = true
+		for _, s := range p.slots {
+			out := s.out
+			p.worker.do(func(time.Time) { out.connected() })
+		}
+	case webrtc.PeerConnectionStateFailed:
+		p.listener.Lost("no answer from the client for " + (disconnectedAfter + failedAfter).String())
+	}
+}
+
+// receive takes a publisher's stream until it ends. The library calls it in a
+// goroutine of its own.
+func (p *Peer) receive(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+	mid := ""
+	for _, t := range p.pc.GetTransceivers() {
+		if t.Receiver() == receiver {
+			mid = t.Mid()
+		}
+	}
+	p.room.mu.Lock()
+	if p.closed {
+		p.room.mu.Unlock()
+		return
+	}
+	p.loops.Add(1)
+	p.room.mu.Unlock()
+	defer p.loops.Done()
+
+	parameters := receiver.GetParameters()
+	in := newIncoming(p.sfu.nextSerial(), uint32(remote.SSRC()), remote.Kind(),
+		newPayloadTypes(parameters.Codecs), idsOf(parameters.HeaderExtensions), remote.Codec().ClockRate,
+		p.sfu.metrics, p.sfu.workers, &p.clock, p.sendRTCP)
+	in.setCodec(uint8(remote.PayloadType()))
+	in.codecChanged = func() {
+		p.room.mu.Lock()
+		defer p.room.mu.Unlock()
+		p.room.refill()
+	}
+	if !p.room.arrived(p, mid, in) {
+		return // a second stream in one media section: simulcast was not negotiated
+	}
+	p.loops.Go(func() { p.readReports(receiver, in) })
+	in.read(remote)
+	p.room.departed(p, mid, in)
+	in.end()
+}
+
+func (p *Peer) sendRTCP(packet rtcp.Packet) {
+	// It fails only while there is no connection, when nobody would read it.
+	_ = p.pc.WriteRTCP([]rtcp.Packet{packet})
+}
+
+// Close ends the connection and waits for all that belongs to it.
+func (p *Peer) Close() {
+	r := p.room
+	p.sfu.mu.Lock()
+	r.mu.Lock()
+	if p.closed {
+		r.mu.Unlock()
+		p.sfu.mu.Unlock()
+		<-p.done
+		return
+	}
+	p.closed = true
+	delete(r.peers, p.id)
+	if len(r.peers) == 0 {
+		delete(p.sfu.rooms, r.name)
+	}
+	r.tracks = slices.DeleteFunc(r.tracks, func(t *track) bool { return t.peer == p })
+	for _, s := range p.slots {
+		out := s.out
+		p.worker.do(func(time.Time) { out.carry(nil) })
+	}
+	p.worker.do(func(time.Time) { delete(p.worker.senders, p) })
+	r.refill()
+	r.mu.Unlock()
+	p.sfu.mu.Unlock()
+
+	p.data.close()
+	if err := p.pc.GracefulClose(); err != nil {
+		p.sfu.config.Logger.Debug("closing a media connection", "peer", p.id, "err", err)
+	}
+	p.loops.Wait()
+	p.sfu.metrics.peers.Dec()
+	close(p.done)
+}
+
+// takes says whether a codec was negotiated for the slot.
+func (o *outgoing) takes(key codecKey) bool {
+	_, ok := o.types.byKey[key]
+	return ok
+}
+
+// streamID is the media stream that the slots of one index share, so that a
+// browser keeps what is in them in step.
+func streamID(index int) string { return fmt.Sprintf("slot-%d", index) }
+
+// kindName is the word of SDP.
+func kindName(kind webrtc.RTPCodecType) string { return strings.ToLower(kind.String()) }

@@ -1,0 +1,190 @@
+package sfu
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+)
+
+// room is the peers among whom media is forwarded. Its mutex guards the state
+// of all of them: who publishes what, and what sits in which slot. Packets
+// never need it.
+type room struct {
+	name string
+	sfu  *SFU
+
+	mu       sync.Mutex
+	peers    map[string]*Peer
+	tracks   []*track // in the order they were published
+	speakers speakers
+}
+
+// track is one published source; in is nil until its first packet.
+type track struct {
+	id    string
+	mid   string
+	kind  webrtc.RTPCodecType
+	peer  *Peer
+	muted bool
+	in    *incoming
+}
+
+func (r *room) list() []*Peer {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	peers := make([]*Peer, 0, len(r.peers))
+	for _, p := range r.peers {
+		peers = append(peers, p)
+	}
+	return peers
+}
+
+// publish makes wanted all that the peer publishes. The caller does not hold
+// mu.
+func (r *room) publish(p *Peer, wanted []Track) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p.closed {
+		return
+	}
+	r.tracks = slices.DeleteFunc(r.tracks, func(t *track) bool {
+		return t.peer == p && !slices.ContainsFunc(wanted, func(w Track) bool { return w.ID == t.id && w.Mid == t.mid })
+	})
+	for _, w := range wanted {
+		at := slices.IndexFunc(r.tracks, func(t *track) bool { return t.id == w.ID })
+		if at < 0 {
+			at = len(r.tracks)
+			r.tracks = append(r.tracks, &track{id: w.ID, mid: w.Mid, kind: w.Kind.codecType(), peer: p, in: p.incoming[w.Mid]})
+		}
+		r.tracks[at].setMuted(w.Muted)
+	}
+	r.refill()
+}
+
+func (t *track) setMuted(muted bool) {
+	t.muted = muted
+	if t.in != nil {
+		t.in.muted.Store(muted)
+	}
+}
+
+// mute stops or starts forwarding of a track.
+func (r *room) mute(p *Peer, id string, muted bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, t := range r.tracks {
+		if t.peer == p && t.id == id {
+			t.setMuted(muted)
+		}
+	}
+	r.refill()
+}
+
+// arrived attaches a stream to the track that its media section carries.
+func (r *room) arrived(p *Peer, mid string, in *incoming) (ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p.closed || p.incoming[mid] != nil {
+		return false
+	}
+	p.incoming[mid] = in
+	for _, t := range r.tracks {
+		if t.peer == p && t.mid == mid {
+			t.in = in
+			in.muted.Store(t.muted)
+		}
+	}
+	r.refill()
+	return true
+}
+
+// departed takes a stream that has ended off its track.
+func (r *room) departed(p *Peer, mid string, in *incoming) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p.incoming[mid] == in {
+		delete(p.incoming, mid)
+	}
+	for _, t := range r.tracks {
+		if t.in == in {
+			t.in = nil
+		}
+	}
+	r.refill()
+}
+
+// refill decides anew what sits in everybody's slots. The caller holds mu.
+func (r *room) refill() {
+	for _, p := range r.peers {
+		p.refill()
+	}
+}
+
+// guests are the tracks of one kind that p is to get, the first first. The
+// caller holds mu.
+func (r *room) guests(p *Peer, kind webrtc.RTPCodecType) []guest {
+	var wanted []*track
+	for _, t := range r.tracks {
+		if t.kind == kind && t.peer != p && (kind == webrtc.RTPCodecTypeAudio || p.view.shows(t.id)) {
+			wanted = append(wanted, t)
+		}
+	}
+	slices.SortStableFunc(wanted, func(a, b *track) int {
+		if kind == webrtc.RTPCodecTypeVideo {
+			return cmp.Compare(p.view.rank(a.id), p.view.rank(b.id))
+		}
+		// A muted voice can wait for a slot; one that is not cannot.
+		return cmp.Compare(boolToInt(a.muted), boolToInt(b.muted))
+	})
+	var out []guest
+	for _, t := range wanted {
+		out = append(out, guest{track: t.id, peer: t.peer.id})
+	}
+	return out
+}
+
+func boolToInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// track finds a track by its id. The caller holds mu.
+func (r *room) track(id string) *track {
+	if at := slices.IndexFunc(r.tracks, func(t *track) bool { return t.id == id }); at >= 0 {
+		return r.tracks[at]
+	}
+	return nil
+}
+
+// updateSpeakers tells everybody when those who speak have changed.
+func (r *room) updateSpeakers(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	levels := map[string]uint8{}
+	for _, t := range r.tracks {
+		if t.kind != webrtc.RTPCodecTypeAudio {
+			continue
+		}
+		level := uint8(silence)
+		if t.in != nil && !t.muted {
+			level = t.in.takeLevel()
+		}
+		if before, ok := levels[t.peer.id]; !ok || level < before {
+			levels[t.peer.id] = level
+		}
+	}
+	list, changed := r.speakers.update(now, levels)
+	if !changed {
+		return
+	}
+	for _, p := range r.peers {
+		if p.told != nil {
+			p.listener.Speakers(list)
+		}
+	}
+}

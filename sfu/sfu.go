@@ -1,0 +1,156 @@
+// Package sfu is a selective forwarding unit (RFC 7667, 3.7): it takes audio,
+// video and data from each peer of a room over one PeerConnection and forwards
+// them to the others.
+//
+// A client always offers; its receive-only media sections are its slots, and
+// the SFU decides which track sits in which. Each slot is one continuous RTP
+// stream.
+package sfu
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/pion/logging"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Config is what an SFU needs.
+type Config struct {
+	// UDP are the sockets for media, each bound to one address. The SFU
+	// closes them.
+	UDP []net.PacketConn
+	// Corkers are the sockets under UDP, for batches; may be empty.
+	Corkers []Corker
+	// TCP accepts ICE-TCP connections (RFC 6544); nil for none. The SFU
+	// closes it.
+	TCP net.Listener
+	// Advertise are public addresses of this machine that it does not know
+	// of by itself.
+	Advertise []netip.Addr
+	// Workers forward; 0 is one per CPU.
+	Workers int
+	// Slots is how many slots of one kind a peer may have, Tracks how many
+	// sending media sections.
+	Slots, Tracks int
+
+	Logger *slog.Logger
+	// LoggerFactory takes the logs of the WebRTC library; nil for none.
+	LoggerFactory logging.LoggerFactory
+	Registerer    prometheus.Registerer
+}
+
+// SFU forwards media between the peers of rooms. It is safe for concurrent
+// use.
+type SFU struct {
+	config  Config
+	engine  *engine
+	metrics *metrics
+	workers []*worker
+	running sync.WaitGroup
+	stop    chan struct{}
+
+	mu     sync.Mutex // guards all below
+	rooms  map[string]*room
+	serial uint64
+	next   int // worker of the next peer
+	closed bool
+}
+
+// ErrClosed is returned once the SFU is closed.
+var ErrClosed = errors.New("sfu: it is closed")
+
+// New starts an SFU.
+func New(config Config) (*SFU, error) {
+	if config.LoggerFactory == nil {
+		config.LoggerFactory = quiet()
+	}
+	if config.Workers == 0 {
+		config.Workers = runtime.GOMAXPROCS(0)
+	}
+	engine, err := newEngine(config)
+	if err != nil {
+		return nil, fmt.Errorf("sfu: %w", err)
+	}
+	s := &SFU{
+		config:  config,
+		engine:  engine,
+		metrics: newMetrics(config.Registerer),
+		stop:    make(chan struct{}),
+		rooms:   map[string]*room{},
+	}
+	for i := range config.Workers {
+		w := newWorker(i, config.Corkers, s.metrics)
+		s.workers = append(s.workers, w)
+		s.running.Go(w.run)
+	}
+	s.running.Go(s.tick)
+	return s, nil
+}
+
+// tick looks at audio levels and sends sender reports.
+func (s *SFU) tick() {
+	ticker := time.NewTicker(speakersInterval)
+	defer ticker.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-s.stop:
+			return
+		case now := <-ticker.C:
+			for _, r := range s.list() {
+				r.updateSpeakers(now)
+			}
+			if n%int(reportInterval/speakersInterval) == 0 {
+				for _, w := range s.workers {
+					w.do(w.report)
+				}
+			}
+		}
+	}
+}
+
+func (s *SFU) list() []*room {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rooms := make([]*room, 0, len(s.rooms))
+	for _, r := range s.rooms {
+		rooms = append(rooms, r)
+	}
+	return rooms
+}
+
+// nextSerial numbers incoming streams.
+func (s *SFU) nextSerial() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.serial++
+	return s.serial
+}
+
+// Close ends all peers, then the ports, and waits for all of it.
+func (s *SFU) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	s.mu.Unlock()
+	for _, r := range s.list() {
+		for _, p := range r.list() {
+			p.Close()
+		}
+	}
+	close(s.stop)
+	for _, w := range s.workers {
+		w.close()
+	}
+	s.running.Wait()
+	return s.engine.close()
+}

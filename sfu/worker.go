@@ -1,0 +1,144 @@
+package sfu
+
+import (
+	"sync"
+	"time"
+)
+
+// queueLimit is how many jobs may wait for a worker. At a full gigabit that is
+// some 40 ms: a worker that is further behind will not catch up by keeping
+// more.
+const queueLimit = 4096
+
+// Corker holds datagrams back between Cork and Uncork, to send them in few
+// system calls.
+type Corker interface {
+	Cork()
+	Uncork()
+}
+
+// worker serves the receivers of one shard: it alone touches their outgoing
+// streams. It takes all that waits, serves all its receivers, then lets the
+// datagrams go at once.
+type worker struct {
+	index   int
+	corkers []Corker
+	metrics *metrics
+
+	// senders are the streams that this worker sends, by peer. Only the
+	// worker touches it.
+	senders map[*Peer][]*outgoing
+	// What a batch forwarded; the metrics are told once per batch.
+	packets, bytes int
+
+	wake chan struct{} // holds one token when jobs wait
+
+	mu     sync.Mutex // guards jobs and closed
+	jobs   []job
+	closed bool
+}
+
+// job is a packet to forward or, when do is set, something else to do on the
+// worker.
+type job struct {
+	source *incoming
+	packet *packet
+	do     func(now time.Time)
+}
+
+func newWorker(index int, corkers []Corker, m *metrics) *worker {
+	return &worker{index: index, corkers: corkers, metrics: m, senders: map[*Peer][]*outgoing{}, wake: make(chan struct{}, 1)}
+}
+
+// forward queues a packet of a source and takes over one reference to it. A
+// packet that finds the queue full is dropped and counted.
+func (w *worker) forward(source *incoming, p *packet) {
+	w.mu.Lock()
+	if w.closed || len(w.jobs) >= queueLimit {
+		w.mu.Unlock()
+		w.metrics.dropped.WithLabelValues("overload").Inc()
+		p.release()
+		return
+	}
+	w.jobs = append(w.jobs, job{source: source, packet: p})
+	w.mu.Unlock()
+	w.poke()
+}
+
+// do has f called on the worker, after what is queued. It reports false when
+// the worker has ended, and f is not called.
+func (w *worker) do(f func(now time.Time)) bool {
+	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return false
+	}
+	w.jobs = append(w.jobs, job{do: f})
+	w.mu.Unlock()
+	w.poke()
+	return true
+}
+
+func (w *worker) poke() {
+	select {
+	case w.wake <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+// close makes run return after what is queued.
+func (w *worker) close() {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
+	w.poke()
+}
+
+// run serves until close.
+func (w *worker) run() {
+	var batch []job
+	for range w.wake {
+		for {
+			w.mu.Lock()
+			batch, w.jobs = w.jobs, batch[:0]
+			closed := w.closed
+			w.mu.Unlock()
+			if len(batch) == 0 {
+				if closed {
+					return
+				}
+				break
+			}
+			w.serve(batch)
+			clear(batch)
+		}
+	}
+}
+
+// serve does one batch between cork and uncork: no datagram waits longer than
+// that.
+func (w *worker) serve(batch []job) {
+	for _, c := range w.corkers {
+		c.Cork()
+	}
+	now := time.Now()
+	for i := range batch {
+		j := &batch[i]
+		if j.do != nil {
+			j.do(now)
+			continue
+		}
+		for _, out := range j.source.receivers[w.index] {
+			out.forward(now, j.packet)
+		}
+		j.packet.release()
+	}
+	for _, c := range w.corkers {
+		c.Uncork()
+	}
+	if w.packets > 0 {
+		w.metrics.forwarded.Add(float64(w.packets))
+		w.metrics.forwardedBytes.Add(float64(w.bytes))
+		w.packets, w.bytes = 0, 0
+	}
+}
