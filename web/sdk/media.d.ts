@@ -2,6 +2,11 @@
  * Media is the PeerConnection to the SFU: sending sections, slots and
  * candidates. It makes offers and takes answers; who says them to whom and in
  * which order is Negotiation's business.
+ *
+ * A section that is not needed any more becomes `inactive` and is used again,
+ * so that publishing and stopping all day does not make the SDP grow. It is
+ * never stopped: Chromium mixes up its sections when one is stopped after the
+ * offer that it was in was rolled back.
  */
 export class Media {
     /**
@@ -19,8 +24,7 @@ export class Media {
      */
     openChannel(label: string, options: RTCDataChannelInit): RTCDataChannel;
     /**
-     * Gives a track a sending section for the next offer: one that is free, so
-     * that publishing and stopping all day does not make the SDP grow, or a new one.
+     * Gives a track a sending section for the next offer.
      *
      * @param {Sending} sending
      * @returns {Promise<RTCRtpTransceiver>}
@@ -37,10 +41,15 @@ export class Media {
      *
      * @param {MediaKind} kind
      * @param {number} count
+     * @returns {RTCRtpTransceiver[]} those that were opened
      */
-    openSlots(kind: MediaKind, count: number): void;
-    /** Takes back the slots that no answer has confirmed. */
-    dropNewSlots(): void;
+    openSlots(kind: MediaKind, count: number): RTCRtpTransceiver[];
+    /**
+     * Closes slots as of the next offer.
+     *
+     * @param {RTCRtpTransceiver[]} slots
+     */
+    closeSlots(slots: RTCRtpTransceiver[]): void;
     /** @param {MediaKind} kind */
     slotCount(kind: MediaKind): number;
     /**

@@ -30,6 +30,11 @@ const SCREEN_BPS = 2_500_000;
  * Media is the PeerConnection to the SFU: sending sections, slots and
  * candidates. It makes offers and takes answers; who says them to whom and in
  * which order is Negotiation's business.
+ *
+ * A section that is not needed any more becomes `inactive` and is used again,
+ * so that publishing and stopping all day does not make the SDP grow. It is
+ * never stopped: Chromium mixes up its sections when one is stopped after the
+ * offer that it was in was rolled back.
  */
 export class Media {
   #pc;
@@ -37,7 +42,7 @@ export class Media {
   #stop = new AbortController();
   /** Sections that carry, or carried, a track of ours. @type {RTCRtpTransceiver[]} */
   #senders = [];
-  /** @type {Record<MediaKind, RTCRtpTransceiver[]>} */
+  /** Open ones have the direction `recvonly`. @type {Record<MediaKind, RTCRtpTransceiver[]>} */
   #slots = { audio: [], video: [] };
   /** Own candidates that wait until their offer is out; null: send at once. @type {Candidate[] | null} */
   #outgoing = [];
@@ -80,22 +85,20 @@ export class Media {
   }
 
   /**
-   * Gives a track a sending section for the next offer: one that is free, so
-   * that publishing and stopping all day does not make the SDP grow, or a new one.
+   * Gives a track a sending section for the next offer.
    *
    * @param {Sending} sending
    * @returns {Promise<RTCRtpTransceiver>}
    */
   async send({ track, source, codec }) {
     const kind = /** @type {MediaKind} */ (track.kind);
-    let transceiver = this.#senders.find(({ sender, currentDirection, direction, receiver }) =>
-      receiver.track.kind === kind && !sender.track && direction === 'inactive' && currentDirection === 'inactive');
+    const bps = maxBitrate(kind, source);
+    let transceiver = this.#senders.find((free) => free.receiver.track.kind === kind && free.direction === 'inactive');
     if (transceiver) {
       await transceiver.sender.replaceTrack(track);
       transceiver.direction = 'sendonly';
-      await limitBitrate(transceiver.sender, maxBitrate(kind, source));
+      await limitBitrate(transceiver.sender, bps);
     } else {
-      const bps = maxBitrate(kind, source);
       transceiver = this.#pc.addTransceiver(track, {
         direction: 'sendonly',
         sendEncodings: bps ? [{ maxBitrate: bps }] : [],
@@ -115,10 +118,6 @@ export class Media {
     if (this.#stop.signal.aborted) return;
     await transceiver.sender.replaceTrack(null);
     transceiver.direction = 'inactive';
-    if (transceiver.mid !== null) return;
-    // It was in no offer that counted.
-    transceiver.stop();
-    this.#senders = this.#senders.filter((other) => other !== transceiver);
   }
 
   /**
@@ -126,31 +125,33 @@ export class Media {
    *
    * @param {MediaKind} kind
    * @param {number} count
+   * @returns {RTCRtpTransceiver[]} those that were opened
    */
   openSlots(kind, count) {
-    for (let i = 0; i < count; i++) {
+    const slots = this.#slots[kind].filter(({ direction }) => direction === 'inactive').slice(0, count);
+    for (const slot of slots) slot.direction = 'recvonly';
+    while (slots.length < count) {
       const slot = this.#pc.addTransceiver(kind, { direction: 'recvonly' });
       preferCodecs(slot, kind, RTCRtpReceiver.getCapabilities(kind));
       this.#slots[kind].push(slot);
+      slots.push(slot);
     }
+    return slots;
   }
 
-  /** Takes back the slots that no answer has confirmed. */
-  dropNewSlots() {
+  /**
+   * Closes slots as of the next offer.
+   *
+   * @param {RTCRtpTransceiver[]} slots
+   */
+  closeSlots(slots) {
     if (this.#stop.signal.aborted) return;
-    for (const kind of /** @type {const} */ (['audio', 'video'])) {
-      const [kept, dropped] = [
-        this.#slots[kind].filter(({ mid }) => mid !== null),
-        this.#slots[kind].filter(({ mid }) => mid === null),
-      ];
-      for (const slot of dropped) slot.stop();
-      this.#slots[kind] = kept;
-    }
+    for (const slot of slots) slot.direction = 'inactive';
   }
 
   /** @param {MediaKind} kind */
   slotCount(kind) {
-    return this.#slots[kind].length;
+    return this.#slots[kind].filter(({ direction }) => direction === 'recvonly').length;
   }
 
   /**

@@ -105,11 +105,13 @@ export class Reception {
   grow() {
     if (this.#growing || this.#negotiation.ended || KINDS.every((kind) => this.#missing(kind) === 0)) return;
     this.#growing = true;
+    /** @type {RTCRtpTransceiver[]} */
+    let opened = [];
     this.#negotiation.run({
       make: () => {
-        for (const kind of KINDS) this.#media.openSlots(kind, this.#missing(kind));
+        opened = KINDS.flatMap((kind) => this.#media.openSlots(kind, this.#missing(kind)));
       },
-      undo: () => this.#media.dropNewSlots(),
+      undo: () => this.#media.closeSlots(opened),
     }).then(() => {
       this.#growing = false;
       // More may be wanted meanwhile.
