@@ -117,7 +117,7 @@ func caller(r *http.Request) signaling.Caller {
 	if addr, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		c.Addr = addr.Addr().Unmap()
 	}
-	c.Host = r.Host
+	c.Host = strings.Trim(r.Host, "[]")
 	if host, _, err := net.SplitHostPort(r.Host); err == nil {
 		c.Host = host
 	}

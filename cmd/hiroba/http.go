@@ -1,0 +1,83 @@
+package main
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/hiroba-rtc/hiroba/configs"
+	"github.com/hiroba-rtc/hiroba/web"
+)
+
+// routes puts all HTTP of the server together.
+func routes(config configs.Config, registry *prometheus.Registry, signal http.Handler, ready *atomic.Bool) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", web.Handler())
+	mux.Handle("GET /v1/signal", signal)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, "ok")
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if !ready.Load() {
+			answer(w, http.StatusServiceUnavailable, "stopping")
+			return
+		}
+		answer(w, http.StatusOK, "ready")
+	})
+	if config.Metrics.Enabled {
+		metrics := promhttp.HandlerFor(registry, promhttp.HandlerOpts{Registry: registry})
+		mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+			if !config.Metrics.Public && !isLocal(r) {
+				http.Error(w, "Metrics are for this machine only; set metrics.public to change that.", http.StatusForbidden)
+				return
+			}
+			metrics.ServeHTTP(w, r)
+		})
+	}
+	if config.Host.IsLoopback() && config.Access != configs.AccessOpen {
+		return localNamesOnly(mux)
+	}
+	return mux
+}
+
+func answer(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text+"\n")
+}
+
+// isLocal says whether a request comes from this machine and not through a
+// proxy on it.
+func isLocal(r *http.Request) bool {
+	addr, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && addr.Addr().Unmap().IsLoopback() &&
+		r.Header.Get("X-Forwarded-For") == "" && r.Header.Get("Forwarded") == ""
+}
+
+// localNamesOnly refuses requests for other names than this machine's own. A
+// server that is open because only this machine reaches it must not be reached
+// by a page of somebody else's whose name resolves to 127.0.0.1, nor from
+// everywhere through a proxy.
+func localNamesOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		host = strings.Trim(host, "[]")
+		addr, err := netip.ParseAddr(host)
+		if host != "localhost" && !strings.HasSuffix(host, ".localhost") && (err != nil || !addr.IsLoopback()) {
+			http.Error(w, "This server is for its own machine only. To let others in, through a proxy or directly, start it with --access=open.",
+				http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,52 @@
+// Command hiroba is a WebRTC server: signaling, STUN and TURN, an SFU for
+// audio, video and data, and the call page, on one port.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/hiroba-rtc/hiroba/configs"
+)
+
+// version is set by the linker.
+var version = "unknown"
+
+// commands is the command line.
+type commands struct {
+	Serve   serveCommand     `cmd:"" default:"withargs" help:"Serve calls (the default)."`
+	Health  healthCommand    `cmd:"" help:"Ask a running server whether it is well; for container health checks."`
+	Version kong.VersionFlag `help:"Print the version."`
+}
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "hiroba:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	flags := configs.NewFlags()
+	cli := commands{Serve: serveCommand{Plugins: kong.Plugins{flags.Struct()}}}
+	parser, err := kong.New(&cli,
+		kong.Name("hiroba"),
+		kong.Description("A WebRTC server in one binary: signaling, TURN, SFU and the call page on one port."),
+		kong.Vars{"version": version},
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(flags),
+	)
+	if err != nil {
+		return err
+	}
+	command, err := parser.Parse(os.Args[1:])
+	parser.FatalIfErrorf(err)
+	return command.Run()
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/hiroba-rtc/hiroba/configs"
+	"github.com/hiroba-rtc/hiroba/internal/pionlog"
+	"github.com/hiroba-rtc/hiroba/internal/port"
+	"github.com/hiroba-rtc/hiroba/sfu"
+	"github.com/hiroba-rtc/hiroba/signaling"
+	"github.com/hiroba-rtc/hiroba/signaling/auth"
+	"github.com/hiroba-rtc/hiroba/signaling/protocol"
+	"github.com/hiroba-rtc/hiroba/signaling/room"
+	"github.com/hiroba-rtc/hiroba/signaling/session"
+	"github.com/hiroba-rtc/hiroba/signaling/transport/websocket"
+)
+
+// server is all parts of a running Hiroba.
+type server struct {
+	port    *port.Port
+	sfu     *sfu.SFU
+	service *signaling.Service
+	signal  *websocket.Handler
+	http    *http.Server
+	ready   atomic.Bool
+	// failed gets an error when the server cannot go on by itself.
+	failed chan error
+	loops  sync.WaitGroup
+}
+
+// start opens the port and starts serving.
+func start(config configs.Config, log *slog.Logger) (*server, error) {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	s := &server{failed: make(chan error, 1)}
+	var err error
+	if s.port, err = port.Listen(port.Config{
+		Host: config.Host, Port: config.Port, Logger: log, Registerer: registry,
+	}); err != nil {
+		return nil, err
+	}
+	if err := s.assemble(config, log, registry); err != nil {
+		return nil, errors.Join(err, s.port.Close())
+	}
+	s.ready.Store(true)
+	s.loops.Go(func() {
+		if err := s.http.Serve(s.port.HTTP()); !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- fmt.Errorf("serving HTTP: %w", err)
+		}
+	})
+	log.Info("serving", "version", version, "host", config.Host, "port", s.port.Port())
+	return s, nil
+}
+
+// assemble makes the parts and puts them together.
+func (s *server) assemble(config configs.Config, log *slog.Logger, registry *prometheus.Registry) error {
+	mediaConfig := sfu.Config{
+		TCP: s.port.ICETCP(), Advertise: config.Advertise, Workers: config.SFU.Workers,
+		Slots: config.Limits.Slots, Tracks: config.Limits.Tracks,
+		Logger: log, LoggerFactory: pionlog.Factory{Logger: log}, Registerer: registry,
+	}
+	for _, u := range s.port.UDP() {
+		mediaConfig.UDP = append(mediaConfig.UDP, u.ICE())
+		mediaConfig.Corkers = append(mediaConfig.Corkers, u)
+	}
+	var err error
+	if s.sfu, err = sfu.New(mediaConfig); err != nil {
+		return err
+	}
+	s.service = signaling.NewService(signaling.Config{
+		Limits:     limits(config.Limits),
+		Heartbeat:  config.Heartbeat,
+		ICEServers: iceServers(config, s.port.Port(), nil),
+		Media:      media{s.sfu},
+		Logger:     log,
+		Registerer: registry,
+	})
+	s.signal = websocket.New(s.service, log)
+	s.http = &http.Server{
+		Handler:           routes(config, registry, s.signal, &s.ready),
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	return nil
+}
+
+func limits(l configs.Limits) signaling.Limits {
+	return signaling.Limits{
+		Room:               room.Limits{Rooms: l.Rooms, PeersPerRoom: l.PeersPerRoom, TracksPerPeer: l.Tracks},
+		Outbox:             session.Bounds{Messages: l.OutboxMessages, Bytes: l.OutboxBytes},
+		Sessions:           l.Sessions,
+		SessionsPerAddress: l.SessionsPerAddress,
+		MessageBytes:       l.MessageBytes,
+		DescriptionBytes:   l.DescriptionBytes,
+		MessagesPerSecond:  l.MessagesPerSecond,
+		Slots:              l.Slots,
+	}
+}
+
+// iceServers makes the ICE servers of a welcome: this server, by the address
+// that is advertised or else by the name under which the client found it.
+func iceServers(config configs.Config, number int, secret []byte) func(signaling.Caller, string) []*protocol.IceServer {
+	if !config.TURN.Enabled {
+		return func(signaling.Caller, string) []*protocol.IceServer { return nil }
+	}
+	issuer := auth.TURN{Secret: secret, TTL: config.TURN.CredentialTTL}
+	return func(caller signaling.Caller, session string) []*protocol.IceServer {
+		host := caller.Host
+		if len(config.Advertise) > 0 {
+			host = config.Advertise[0].String()
+		}
+		if addr, err := netip.ParseAddr(host); err == nil {
+			host = addr.String()
+		}
+		at := net.JoinHostPort(host, strconv.Itoa(number))
+		username, credential := issuer.Issue(session, time.Now())
+		return []*protocol.IceServer{
+			{Urls: []string{"stun:" + at}},
+			{
+				Urls:     []string{"turn:" + at + "?transport=udp", "turn:" + at + "?transport=tcp"},
+				Username: username, Credential: credential,
+			},
+		}
+	}
+}
+
+// close tells everybody and ends all parts, the ones that others build on
+// last. What takes longer than the context is left behind and named.
+func (s *server) close(ctx context.Context) error {
+	s.ready.Store(false)
+	ended := make(chan error, 1)
+	go func() {
+		err := s.service.Close(ctx)
+		s.signal.Wait()
+		ended <- errors.Join(err, s.http.Shutdown(ctx), s.sfu.Close(), s.port.Close())
+	}()
+	select {
+	case err := <-ended:
+		s.loops.Wait()
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("some parts did not end in time: %w", ctx.Err())
+	}
+}
