@@ -1,0 +1,91 @@
+package port
+
+import (
+	"net"
+	"sync"
+)
+
+// queueLength is how many connections wait for one protocol's owner to accept
+// them; further ones are closed.
+const queueLength = 128
+
+// listener is the net.Listener of one protocol: connections that were told
+// apart wait here until its owner accepts them. Closing it leaves the port and
+// the other protocols as they are.
+type listener struct {
+	addr  net.Addr
+	queue chan net.Conn
+
+	mu     sync.Mutex // orders offer and Close: nothing is queued after Close
+	closed chan struct{}
+}
+
+func newListener(addr net.Addr) *listener {
+	return &listener{addr: addr, queue: make(chan net.Conn, queueLength), closed: make(chan struct{})}
+}
+
+// offer queues a connection without waiting. On false the connection is still
+// the caller's.
+func (l *listener) offer(conn net.Conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if isClosed(l.closed) {
+		return false
+	}
+	select {
+	case l.queue <- conn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Accept waits for the next connection. After Close it returns net.ErrClosed.
+func (l *listener) Accept() (net.Conn, error) {
+	select {
+	case <-l.closed:
+		return nil, l.closedError()
+	default:
+	}
+	select {
+	case conn := <-l.queue:
+		return conn, nil
+	case <-l.closed:
+		return nil, l.closedError()
+	}
+}
+
+func (l *listener) closedError() error {
+	return &net.OpError{Op: "accept", Net: "tcp", Addr: l.addr, Err: net.ErrClosed}
+}
+
+// Close ends Accept and closes the connections that nobody accepted. Those
+// that were accepted are their owner's. It can be called again.
+func (l *listener) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if isClosed(l.closed) {
+		return nil
+	}
+	close(l.closed)
+	for {
+		select {
+		case conn := <-l.queue:
+			_ = conn.Close() // nobody has seen it
+		default:
+			return nil
+		}
+	}
+}
+
+// Addr is the address of the TCP port that all protocols share.
+func (l *listener) Addr() net.Addr { return l.addr }
+
+func isClosed(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,69 @@
+package port
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// Why a TCP connection was closed instead of handed on.
+const (
+	refusedTLS              = "tls"                // begins like TLS
+	refusedUnknown          = "unknown"            // begins like nothing we speak
+	refusedSilent           = "silent"             // did not say what it is in time
+	refusedGone             = "gone"               // closed before it said what it is
+	refusedWaiting          = "waiting"            // too many have not said yet what they are
+	refusedWaitingPerSource = "waiting_per_source" // the same, from one address
+	refusedNotAccepted      = "not_accepted"       // its protocol's owner does not accept
+)
+
+// Why a datagram was dropped.
+const (
+	droppedUnknown  = "unknown"   // neither STUN, TURN, DTLS, RTP nor RTCP
+	droppedTooLarge = "too_large" // TURN, over maxTURNDatagram
+	droppedQueue    = "queue"     // TURN, and its owner is behind
+	droppedNoOwner  = "no_owner"  // TURN or ICE is closed
+)
+
+// counts is what the port tells about itself.
+type counts struct {
+	connections *prometheus.CounterVec
+	refusals    *prometheus.CounterVec
+	drops       *prometheus.CounterVec
+}
+
+func newCounts(registerer prometheus.Registerer) *counts {
+	factory := promauto.With(registerer)
+	c := &counts{
+		connections: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "hiroba_port_tcp_connections_total",
+			Help: "TCP connections handed on, by what their first bytes said they carry.",
+		}, []string{"protocol"}),
+		refusals: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "hiroba_port_tcp_refusals_total",
+			Help: "TCP connections closed before anybody used them, by reason.",
+		}, []string{"reason"}),
+		drops: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "hiroba_port_udp_drops_total",
+			Help: "UDP datagrams handed to nobody, by reason.",
+		}, []string{"reason"}),
+	}
+	// Every series is there from the start, so that a rate over it has a zero
+	// to begin from.
+	for _, reason := range []string{refusedTLS, refusedUnknown, refusedSilent, refusedGone,
+		refusedWaiting, refusedWaitingPerSource, refusedNotAccepted} {
+		c.refusals.WithLabelValues(reason)
+	}
+	for _, name := range protocolNames {
+		c.connections.WithLabelValues(name)
+	}
+	for _, reason := range []string{droppedUnknown, droppedTooLarge, droppedQueue, droppedNoOwner} {
+		c.drops.WithLabelValues(reason)
+	}
+	return c
+}
+
+var protocolNames = map[protocol]string{protocolHTTP: "http", protocolICE: "ice", protocolTURN: "turn"}
+
+func (c *counts) accepted(p protocol)   { c.connections.WithLabelValues(protocolNames[p]).Inc() }
+func (c *counts) refused(reason string) { c.refusals.WithLabelValues(reason).Inc() }
+func (c *counts) dropped(reason string) { c.drops.WithLabelValues(reason).Inc() }

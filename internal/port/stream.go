@@ -1,0 +1,37 @@
+package port
+
+import (
+	"io"
+	"net"
+)
+
+// stream is a TCP connection whose first bytes were read to tell what it is;
+// they are read again from here. The rest of *net.TCPConn stays in reach, such
+// as half-closing and sendfile. Reads do not run side by side until the first
+// one that returned more than the peeked bytes.
+type stream struct {
+	*net.TCPConn
+	peeked []byte
+}
+
+// Read returns the peeked bytes first.
+func (s *stream) Read(b []byte) (int, error) {
+	if len(s.peeked) == 0 {
+		return s.TCPConn.Read(b)
+	}
+	n := copy(b, s.peeked)
+	s.peeked = s.peeked[n:]
+	return n, nil
+}
+
+// WriteTo is what io.Copy calls; without it the one of *net.TCPConn would skip
+// the peeked bytes.
+func (s *stream) WriteTo(w io.Writer) (int64, error) {
+	n, err := w.Write(s.peeked)
+	s.peeked = s.peeked[n:]
+	if err != nil {
+		return int64(n), err
+	}
+	rest, err := s.TCPConn.WriteTo(w)
+	return int64(n) + rest, err
+}

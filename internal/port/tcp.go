@@ -1,0 +1,193 @@
+package port
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/hiroba-rtc/hiroba/internal/port/limit"
+)
+
+// Strangers can hold a connection open and say nothing. These bounds keep them
+// from taking the port from everybody else.
+const (
+	peekTimeout         = 10 * time.Second
+	maxWaiting          = 1024 // connections that have not said what they are
+	maxWaitingPerSource = 64   // the same, from one IPv4 address or IPv6 /64
+)
+
+// acceptRetry is how long the port rests when the system cannot give it
+// another connection, which is when the process has no file left.
+const acceptRetry = 100 * time.Millisecond
+
+// tcp accepts connections and hands each to the listener of its protocol. It
+// owns the connections that have not said yet what they are.
+type tcp struct {
+	listener *net.TCPListener
+	http     *listener
+	ice      *listener
+	turn     *listener
+	timeout  time.Duration // peekTimeout, but for tests
+	counts   *counts
+	log      *slog.Logger
+	sources  *limit.Counter[netip.Addr]
+	done     chan struct{}
+	wg       sync.WaitGroup
+
+	mu      sync.Mutex // guards waiting; nil once closed
+	waiting map[*net.TCPConn]struct{}
+}
+
+func newTCP(l *net.TCPListener, timeout time.Duration, counts *counts, log *slog.Logger) *tcp {
+	t := &tcp{
+		listener: l,
+		http:     newListener(l.Addr()),
+		ice:      newListener(l.Addr()),
+		turn:     newListener(l.Addr()),
+		timeout:  timeout,
+		counts:   counts,
+		log:      log,
+		sources:  limit.New[netip.Addr](maxWaiting, maxWaitingPerSource),
+		done:     make(chan struct{}),
+		waiting:  make(map[*net.TCPConn]struct{}),
+	}
+	t.wg.Go(t.accept)
+	return t
+}
+
+func (t *tcp) accept() {
+	resting := false
+	for {
+		conn, err := t.listener.AcceptTCP()
+		switch {
+		case err == nil:
+			resting = false
+			t.welcome(conn)
+			continue
+		case errors.Is(err, net.ErrClosed):
+			return
+		case !resting: // said once, not at every try
+			resting = true
+			t.log.Warn("cannot accept TCP connections at the moment; trying on", "err", err)
+		}
+		select {
+		case <-time.After(acceptRetry):
+		case <-t.done:
+			return
+		}
+	}
+}
+
+// welcome starts telling a connection apart, if there is room for it to wait.
+func (t *tcp) welcome(conn *net.TCPConn) {
+	source := limit.Network(conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr())
+	if err := t.sources.Take(source); err != nil {
+		reason := refusedWaiting
+		if errors.Is(err, limit.ErrKey) {
+			reason = refusedWaitingPerSource
+		}
+		t.refuse(conn, reason)
+		return
+	}
+	t.mu.Lock()
+	open := t.waiting != nil
+	if open {
+		t.waiting[conn] = struct{}{}
+	}
+	t.mu.Unlock()
+	if !open {
+		t.sources.Give(source)
+		_ = conn.Close()
+		return
+	}
+	t.wg.Go(func() { t.tellApart(conn, source) })
+}
+
+// tellApart reads until it is clear what the connection carries, and hands it
+// on.
+func (t *tcp) tellApart(conn *net.TCPConn, source netip.Addr) {
+	peeked, protocol, err := peek(conn, t.timeout)
+
+	t.mu.Lock()
+	delete(t.waiting, conn)
+	closing := t.waiting == nil
+	t.mu.Unlock()
+	t.sources.Give(source)
+	switch {
+	case closing:
+		_ = conn.Close()
+		return
+	case isTimeout(err):
+		t.refuse(conn, refusedSilent)
+		return
+	case err != nil:
+		t.refuse(conn, refusedGone)
+		return
+	}
+
+	var to *listener
+	switch protocol {
+	case protocolHTTP:
+		to = t.http
+	case protocolICE:
+		to = t.ice
+	case protocolTURN:
+		to = t.turn
+	case protocolTLS:
+		t.refuse(conn, refusedTLS)
+		return
+	default:
+		t.refuse(conn, refusedUnknown)
+		return
+	}
+	if !to.offer(&stream{TCPConn: conn, peeked: peeked}) {
+		t.refuse(conn, refusedNotAccepted)
+		return
+	}
+	t.counts.accepted(protocol)
+}
+
+// peek reads up to streamPeek bytes, as many as it takes.
+func peek(conn *net.TCPConn, timeout time.Duration) ([]byte, protocol, error) {
+	if err := conn.SetReadDeadline(time.Now().Add(timeout)); err != nil {
+		return nil, undecided, err
+	}
+	buf := make([]byte, streamPeek)
+	for n := 0; ; {
+		m, err := conn.Read(buf[n:])
+		n += m
+		if p := classifyStream(buf[:n]); p != undecided {
+			return buf[:n], p, conn.SetReadDeadline(time.Time{})
+		}
+		if err != nil {
+			return nil, undecided, err
+		}
+	}
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+func (t *tcp) refuse(conn *net.TCPConn, reason string) {
+	t.counts.refused(reason)
+	_ = conn.Close() // there is nobody to tell
+}
+
+// close ends the port: waiting connections are closed, accepted ones are not.
+func (t *tcp) close() error {
+	close(t.done)
+	err := t.listener.Close()
+	t.mu.Lock()
+	for conn := range t.waiting {
+		_ = conn.Close()
+	}
+	t.waiting = nil
+	t.mu.Unlock()
+	t.wg.Wait()
+	return errors.Join(err, t.http.Close(), t.ice.Close(), t.turn.Close())
+}

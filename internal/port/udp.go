@@ -1,0 +1,272 @@
+package port
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hiroba-rtc/hiroba/internal/udp"
+)
+
+const (
+	// maxTURNDatagram is the largest datagram handed to TURN, in bytes: what a
+	// path MTU of 1,500 can carry, with room to spare.
+	maxTURNDatagram = 2048
+	// turnQueue is how many datagrams wait for TURN; further ones are dropped,
+	// as a full socket would.
+	turnQueue = 512
+)
+
+// UDP is one socket with two users, ICE and TURN. Both write to it straight.
+//
+// For reading, ICE has the right of way: its ReadFrom reads the socket itself,
+// straight into the caller's buffer, so that media costs no copy and wakes
+// nobody twice. What it finds to be TURN's it copies into a bounded queue,
+// where TURN's ReadFrom waits. So ICE must be read all the time for TURN to
+// hear anything; once ICE is closed, TURN reads the socket itself.
+type UDP struct {
+	socket *udp.Socket
+	counts *counts
+	ice    ICEConn
+	turn   TURNConn
+}
+
+// ICEConn is a net.PacketConn that carries ICE checks, DTLS, RTP and RTCP. It
+// is an ice.AddrPortReaderWriter, and can hold writes back for a batch, like
+// the *udp.Socket it embeds.
+type ICEConn struct {
+	*udp.Socket
+	udp     *UDP
+	reading sync.Mutex // held by ICE while it reads the socket
+	closing atomic.Bool
+	closed  chan struct{} // closed once ICE will not read the socket any more
+	once    sync.Once
+}
+
+// TURNConn is a net.PacketConn that carries STUN and TURN requests, Send
+// indications and ChannelData. Read deadlines are not supported.
+type TURNConn struct {
+	udp    *UDP
+	queue  chan *datagram
+	closed chan struct{}
+	once   sync.Once
+}
+
+// datagram waits in the queue of TURN.
+type datagram struct {
+	from    netip.AddrPort
+	length  int
+	payload [maxTURNDatagram]byte
+}
+
+var datagrams = sync.Pool{New: func() any { return new(datagram) }}
+
+func newUDP(socket *udp.Socket, counts *counts) *UDP {
+	u := &UDP{socket: socket, counts: counts}
+	u.ice = ICEConn{Socket: socket, udp: u, closed: make(chan struct{})}
+	u.turn = TURNConn{udp: u, queue: make(chan *datagram, turnQueue), closed: make(chan struct{})}
+	return u
+}
+
+// Addr is the local address and port of the socket.
+func (u *UDP) Addr() netip.AddrPort { return u.socket.Addr() }
+
+// ICE is the side that the SFU reads and writes.
+func (u *UDP) ICE() *ICEConn { return &u.ice }
+
+// TURN is the side that the TURN server reads and writes.
+func (u *UDP) TURN() *TURNConn { return &u.turn }
+
+// close ends both sides and the socket. Reads that wait return net.ErrClosed.
+func (u *UDP) close() error {
+	_ = u.turn.Close()
+	_ = u.ice.Close()
+	return u.socket.Close()
+}
+
+// ReadFromAddrPort waits for the next datagram that is ICE's; those of TURN
+// are queued for it on the way.
+func (c *ICEConn) ReadFromAddrPort(buf []byte) (int, netip.AddrPort, error) {
+	u := c.udp
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	for {
+		if c.closing.Load() {
+			return 0, netip.AddrPort{}, closedError("read", c.LocalAddr())
+		}
+		n, from, err := u.socket.ReadFromAddrPort(buf)
+		if err != nil {
+			if c.closing.Load() {
+				err = closedError("read", c.LocalAddr())
+			}
+			return 0, netip.AddrPort{}, err
+		}
+		switch classifyDatagram(buf[:n]) {
+		case protocolICE:
+			return n, from, nil
+		case protocolTURN:
+			u.turn.push(buf[:n], from)
+		default:
+			u.counts.dropped(droppedUnknown)
+		}
+	}
+}
+
+// ReadFrom is ReadFromAddrPort with a *net.UDPAddr.
+func (c *ICEConn) ReadFrom(buf []byte) (int, net.Addr, error) {
+	n, from, err := c.ReadFromAddrPort(buf)
+	if err != nil {
+		return n, nil, err
+	}
+	return n, net.UDPAddrFromAddrPort(from), nil
+}
+
+// Close ends this side only: a read that waits returns net.ErrClosed, and TURN
+// reads the socket from now on. It can be called again.
+func (c *ICEConn) Close() error {
+	c.once.Do(func() {
+		// The reader is woken by a deadline, and TURN learns of it only after
+		// the reader has left and the deadline is gone again.
+		c.closing.Store(true)
+		_ = c.Socket.SetReadDeadline(time.Unix(1, 0))
+		c.reading.Lock()
+		_ = c.Socket.SetReadDeadline(time.Time{})
+		close(c.closed)
+		c.reading.Unlock()
+	})
+	return nil
+}
+
+// push queues a datagram for TURN, or drops it.
+func (c *TURNConn) push(payload []byte, from netip.AddrPort) {
+	switch {
+	case isClosed(c.closed):
+		c.udp.counts.dropped(droppedNoOwner)
+		return
+	case len(payload) > maxTURNDatagram:
+		c.udp.counts.dropped(droppedTooLarge)
+		return
+	case len(c.queue) == cap(c.queue): // there is one writer: what is free stays free
+		c.udp.counts.dropped(droppedQueue)
+		return
+	}
+	d := datagrams.Get().(*datagram)
+	d.from, d.length = from, copy(d.payload[:], payload)
+	c.queue <- d
+}
+
+// ReadFromAddrPort waits for the next datagram that is TURN's.
+func (c *TURNConn) ReadFromAddrPort(buf []byte) (int, netip.AddrPort, error) {
+	select {
+	case <-c.closed:
+		return 0, netip.AddrPort{}, closedError("read", c.LocalAddr())
+	case d := <-c.queue:
+		n, from := d.take(buf)
+		return n, from, nil
+	default:
+	}
+	select {
+	case <-c.closed:
+		return 0, netip.AddrPort{}, closedError("read", c.LocalAddr())
+	case d := <-c.queue:
+		n, from := d.take(buf)
+		return n, from, nil
+	case <-c.udp.ice.closed:
+	}
+	select {
+	case d := <-c.queue: // the last that ICE read
+		n, from := d.take(buf)
+		return n, from, nil
+	default:
+		return c.readSocket(buf)
+	}
+}
+
+// take copies a datagram out and gives its storage back.
+func (d *datagram) take(buf []byte) (int, netip.AddrPort) {
+	n, from := copy(buf, d.payload[:d.length]), d.from
+	datagrams.Put(d)
+	return n, from
+}
+
+// readSocket reads in the place of ICE, which is closed: whoever still calls it
+// gets no further than its own mutex.
+func (c *TURNConn) readSocket(buf []byte) (int, netip.AddrPort, error) {
+	u := c.udp
+	for {
+		if isClosed(c.closed) {
+			return 0, netip.AddrPort{}, closedError("read", c.LocalAddr())
+		}
+		n, from, err := u.socket.ReadFromAddrPort(buf)
+		if err != nil {
+			if isClosed(c.closed) {
+				err = closedError("read", c.LocalAddr())
+			}
+			return 0, netip.AddrPort{}, err
+		}
+		switch classifyDatagram(buf[:n]) {
+		case protocolTURN:
+			return n, from, nil
+		case protocolICE:
+			u.counts.dropped(droppedNoOwner)
+		default:
+			u.counts.dropped(droppedUnknown)
+		}
+	}
+}
+
+// ReadFrom is ReadFromAddrPort with a *net.UDPAddr.
+func (c *TURNConn) ReadFrom(buf []byte) (int, net.Addr, error) {
+	n, from, err := c.ReadFromAddrPort(buf)
+	if err != nil {
+		return n, nil, err
+	}
+	return n, net.UDPAddrFromAddrPort(from), nil
+}
+
+// WriteToAddrPort sends one datagram.
+func (c *TURNConn) WriteToAddrPort(payload []byte, to netip.AddrPort) (int, error) {
+	if isClosed(c.closed) {
+		return 0, closedError("write", c.LocalAddr())
+	}
+	return c.udp.socket.WriteToAddrPort(payload, to)
+}
+
+// WriteTo is WriteToAddrPort for a *net.UDPAddr.
+func (c *TURNConn) WriteTo(payload []byte, to net.Addr) (int, error) {
+	if isClosed(c.closed) {
+		return 0, closedError("write", c.LocalAddr())
+	}
+	return c.udp.socket.WriteTo(payload, to)
+}
+
+// LocalAddr is the address of the socket, as a *net.UDPAddr.
+func (c *TURNConn) LocalAddr() net.Addr { return c.udp.socket.LocalAddr() }
+
+// Close ends this side only: a read that waits returns net.ErrClosed, and what
+// comes for TURN is dropped. It can be called again.
+func (c *TURNConn) Close() error {
+	c.once.Do(func() {
+		close(c.closed)
+		if isClosed(c.udp.ice.closed) { // then a read of ours may wait at the socket
+			_ = c.udp.socket.SetReadDeadline(time.Unix(1, 0))
+		}
+	})
+	return nil
+}
+
+// SetDeadline is not supported.
+func (c *TURNConn) SetDeadline(time.Time) error { return os.ErrNoDeadline }
+
+// SetReadDeadline is not supported.
+func (c *TURNConn) SetReadDeadline(time.Time) error { return os.ErrNoDeadline }
+
+// SetWriteDeadline is not supported: a datagram leaves at once or not at all.
+func (c *TURNConn) SetWriteDeadline(time.Time) error { return os.ErrNoDeadline }
+
+func closedError(op string, addr net.Addr) error {
+	return &net.OpError{Op: op, Net: "udp", Addr: addr, Err: net.ErrClosed}
+}
