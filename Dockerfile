@@ -26,6 +26,6 @@ ENV HIROBA_HOST=0.0.0.0
 EXPOSE 8080/tcp 8080/udp
 # A number, not a name: there is no /etc/passwd here.
 USER 65532:65532
-HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["/hiroba", "health"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=5s CMD ["/hiroba", "health"]
 ENTRYPOINT ["/hiroba"]
 CMD ["serve"]
