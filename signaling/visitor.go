@@ -168,7 +168,9 @@ func (v *Visitor) answer(message *protocol.ClientMessage, event *protocol.Event,
 // end. Every visitor has to be closed by its transport; one whose session has
 // ended closes itself. Only the first call has an effect.
 func (v *Visitor) Close(reason *protocol.Error) {
-	v.session.End(reason)
+	if v.session.End(reason) && reason != nil {
+		v.service.metrics.refuse(reason)
+	}
 	v.unjoined.Stop()
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -39,6 +39,9 @@ type server struct {
 	// failed gets an error when the server cannot go on by itself.
 	failed chan error
 	loops  sync.WaitGroup
+
+	closing  sync.Once
+	closeErr error
 }
 
 // start opens the port and starts serving.
@@ -140,8 +143,14 @@ func iceServers(config configs.Config, number int, secret []byte) func(signaling
 }
 
 // close tells everybody and ends all parts, the ones that others build on
-// last. What takes longer than the context is left behind and named.
+// last. What takes longer than the context is left behind and named. Only the
+// first call does something; all return its error.
 func (s *server) close(ctx context.Context) error {
+	s.closing.Do(func() { s.closeErr = s.end(ctx) })
+	return s.closeErr
+}
+
+func (s *server) end(ctx context.Context) error {
 	s.ready.Store(false)
 	ended := make(chan error, 1)
 	go func() {

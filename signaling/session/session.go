@@ -77,17 +77,18 @@ func (s *Session) Send(event *protocol.Event, re string) {
 
 // End ends the session. What is in the outbox still goes out to whoever is
 // attached, then the reason; nil means that the client wanted it. Only the
-// first call has an effect.
-func (s *Session) End(reason *protocol.Error) {
+// first call has an effect, and returns true.
+func (s *Session) End(reason *protocol.Error) (first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended {
-		return
+		return false
 	}
 	if reason != nil {
 		s.outbox.Append(reason.AsFatal().Event(), "")
 	}
 	s.end(reason, false)
+	return true
 }
 
 // EndWith answers the message with the id re by the reason, which is fatal,
