@@ -1,0 +1,79 @@
+/** @typedef {import('./toasts.js').Toast} Toast */
+
+/** People who come or go together are told of together. */
+const TOGETHER_MS = 600;
+
+/**
+ * What has happened lately, as toasts. Fires 'change' when `toasts` changes.
+ */
+export class News extends EventTarget {
+  /** @type {readonly Toast[]} */
+  #toasts = [];
+  /** @type {Map<number, () => void>} */
+  #actions = new Map();
+  #count = 0;
+  /** @type {Map<string, string[]>} what they did → who */
+  #pending = new Map();
+  #timer = 0;
+
+  get toasts() {
+    return this.#toasts;
+  }
+
+  /**
+   * @param {string} text
+   * @param {{label: string, run: () => void}} [action]
+   * @param {boolean} [stays] until it is acted on or dropped
+   * @returns {number} names it for drop()
+   */
+  tell(text, action, stays = false) {
+    const number = ++this.#count;
+    if (action) this.#actions.set(number, action.run);
+    this.#set([...this.#toasts, { number, text, action: action?.label, stays }]);
+    return number;
+  }
+
+  /**
+   * Somebody did what others may be doing in the same moment.
+   *
+   * @param {string} name
+   * @param {'joined' | 'left' | 'lost the connection'} did
+   */
+  tellOf(name, did) {
+    this.#pending.set(did, [...(this.#pending.get(did) ?? []), name]);
+    this.#timer ||= setTimeout(() => this.#flush(), TOGETHER_MS);
+  }
+
+  /** @param {number} number */
+  act(number) {
+    const run = this.#actions.get(number);
+    this.drop(number);
+    run?.();
+  }
+
+  /** @param {number} number */
+  drop(number) {
+    this.#actions.delete(number);
+    this.#set(this.#toasts.filter((toast) => toast.number !== number));
+  }
+
+  #flush() {
+    this.#timer = 0;
+    for (const [did, names] of this.#pending) this.tell(`${list(names)} ${did}`);
+    this.#pending.clear();
+  }
+
+  /** @param {readonly Toast[]} toasts */
+  #set(toasts) {
+    this.#toasts = toasts;
+    this.dispatchEvent(new Event('change'));
+  }
+}
+
+/** @param {string[]} names */
+function list(names) {
+  const [first = '', second = ''] = names;
+  if (names.length === 1) return first;
+  if (names.length === 2) return `${first} and ${second}`;
+  return `${first} and ${names.length - 1} others`;
+}

@@ -1,0 +1,60 @@
+import { Component } from '../component.js';
+import { h } from '../dom.js';
+import { icon } from '../icons.js';
+import { DevicePicker } from '../devices/device-picker.js';
+import { LevelMeter } from '../devices/level-meter.js';
+import { NONE } from '../devices/local-media.js';
+import { SHORTCUTS } from './bar.js';
+
+/**
+ * The devices of this call and the keys, in a dialog. Emits 'choose' with
+ * {choice, device}.
+ *
+ * @extends {Component<{media: import('../devices/local-media.js').OwnMedia}>}
+ */
+export class Settings extends Component {
+  #picker = new DevicePicker();
+  #meter = new LevelMeter();
+  #dialog = h('dialog', {
+    'aria-labelledby': 'settings-title', 'data-testid': 'settings-dialog',
+    onclose: () => this.changed(),
+    onclick: (event) => this.#clickedOutside(event),
+  });
+
+  constructor() {
+    super({ media: NONE });
+  }
+
+  /** @override */
+  build() {
+    this.#picker.addEventListener('choose', (event) => this.emit('choose', /** @type {CustomEvent} */ (event).detail));
+    const keys = SHORTCUTS.map(({ key, does }) => h('div', {}, h('dt', {}, h('kbd', {}, key)), h('dd', {}, does)));
+    this.#dialog.append(
+      h('div', { class: 'head' }, h('h2', { id: 'settings-title' }, 'Devices'), h('button', { type: 'button', class: 'plain round', 'aria-label': 'Close', onclick: () => this.#dialog.close() }, icon('close'))),
+      this.#picker,
+      h('p', { class: 'level' }, 'You are heard like this', this.#meter),
+      h('section', { class: 'keys' }, h('h2', {}, 'Keys'), h('dl', {}, ...keys)),
+    );
+    this.append(this.#dialog);
+  }
+
+  /** @override */
+  render() {
+    const { media } = this.state;
+    this.#picker.state = { media };
+    this.#meter.state = { track: this.#dialog.open && media.microphone.wanted ? media.microphone.track : null };
+  }
+
+  /** Opens the dialog. */
+  open() {
+    this.#dialog.showModal();
+    this.changed();
+  }
+
+  /** @param {MouseEvent} event */
+  #clickedOutside(event) {
+    if (event.target === this.#dialog) this.#dialog.close();
+  }
+}
+
+customElements.define('hiroba-settings', Settings);

@@ -1,0 +1,165 @@
+import { Component } from '../component.js';
+import { h, setAttribute, setText } from '../dom.js';
+import { icon, setIcon } from '../icons.js';
+import { hue, initials } from '../names.js';
+
+/**
+ * What one tile shows.
+ *
+ * @typedef {object} Tile
+ * @property {string} key names the tile on this page
+ * @property {string} peer
+ * @property {string} name
+ * @property {boolean} self it is our own
+ * @property {'camera' | 'screen'} kind
+ * @property {string | null} track id of the video track; null without one
+ * @property {MediaStreamTrack | null} media the picture, while there is one
+ * @property {boolean} expected the picture is on, so it should come
+ * @property {boolean} unplayable this browser has no decoder for the picture
+ * @property {boolean} silent the microphone is off, or there is none
+ * @property {boolean} speaking
+ */
+
+/**
+ * @typedef {object} TileState
+ * @property {Tile} tile
+ * @property {boolean} pinned
+ * @property {boolean} floating it is small and lies over others
+ */
+
+/** Nothing decoded for so many looks, one per LOOK_MS: the link is weak. */
+const STALLED_LOOKS = 3;
+const LOOK_MS = 1000;
+
+/**
+ * One person or one shared screen. Emits 'pin', and 'aspect' with the width by
+ * height of the picture.
+ *
+ * @extends {Component<TileState>}
+ */
+export class TileElement extends Component {
+  #video = h('video', { autoplay: true, playsinline: true });
+  #avatar = h('div', { class: 'avatar', 'aria-hidden': 'true' });
+  #name = h('span', { class: 'name' });
+  #silent = h('span', { class: 'silent', role: 'img', 'aria-label': 'Microphone off' }, icon('microphone-off'));
+  #label = h('div', { class: 'label' }, this.#silent, this.#name);
+  #note = h('div', { class: 'note', role: 'status' });
+  #pin = h('button', { type: 'button', class: 'round', onclick: () => this.emit('pin') });
+  #expand = h('button', { type: 'button', class: 'round', 'aria-label': 'Full screen', title: 'Full screen', onclick: () => this.#toggleFullscreen() }, icon('expand'));
+  #playing = false;
+  #frames = 0;
+  #stalledLooks = 0;
+
+  /** @param {TileState} state */
+  constructor(state) {
+    super(state);
+  }
+
+  /** @override */
+  build() {
+    this.setAttribute('role', 'group');
+    this.#video.muted = true; // Sound has elements of its own.
+    this.#video.addEventListener('playing', () => this.#pictureCame());
+    this.#video.addEventListener('resize', () => this.#resized());
+    this.addEventListener('dblclick', () => this.emit('pin'));
+    this.append(this.#video, this.#avatar, this.#label, this.#note, h('div', { class: 'tools' }, this.#expand, this.#pin));
+  }
+
+  /** @override */
+  connected() {
+    const looking = setInterval(() => this.#look(), LOOK_MS);
+    this.life.addEventListener('abort', () => clearInterval(looking));
+  }
+
+  /** @override */
+  disconnected() {
+    this.#video.srcObject = null;
+    this.#playing = false;
+  }
+
+  /** @override */
+  render() {
+    const { tile, pinned, floating } = this.state;
+    setAttribute(this, 'data-testid', 'tile');
+    setAttribute(this, 'data-peer', tile.peer);
+    setAttribute(this, 'data-kind', tile.kind);
+    this.toggleAttribute('data-self', tile.self);
+    this.toggleAttribute('data-speaking', tile.speaking && !tile.silent);
+    this.toggleAttribute('data-floating', floating);
+
+    this.#show(tile.media);
+    this.#video.hidden = !this.#playing;
+    this.toggleAttribute('data-picture', this.#playing);
+
+    const title = tile.kind === 'screen' ? `${tile.name}’s screen` : tile.self ? `${tile.name} (you)` : tile.name;
+    setAttribute(this, 'aria-label', title);
+    setText(this.#name, tile.self && floating ? 'You' : title);
+    this.#silent.hidden = !tile.silent || tile.kind === 'screen';
+    setText(this.#avatar, initials(tile.name));
+    this.style.setProperty('--hue', String(hue(tile.name)));
+    this.#avatar.hidden = this.#playing || tile.kind === 'screen';
+    this.#renderNote(tile);
+
+    setIcon(this.#pin, 'pin');
+    setAttribute(this.#pin, 'aria-label', pinned ? `Unpin ${title}` : `Pin ${title}`);
+    setAttribute(this.#pin, 'title', pinned ? 'Unpin' : 'Pin');
+    setAttribute(this.#pin, 'aria-pressed', String(pinned));
+    this.#expand.hidden = tile.kind !== 'screen' || !document.fullscreenEnabled;
+  }
+
+  /** @param {Tile} tile */
+  #renderNote(tile) {
+    const weak = this.#playing && this.#stalledLooks >= STALLED_LOOKS;
+    let note = '';
+    if (tile.unplayable) note = 'Your browser cannot play this picture';
+    else if (weak) note = 'Weak link';
+    else if (tile.expected && !this.#playing) note = tile.kind === 'screen' ? 'The screen is coming…' : 'Connecting…';
+    setText(this.#note, note);
+    this.#note.hidden = !note;
+    setAttribute(this, 'data-link', weak ? 'weak' : note && !tile.unplayable ? 'connecting' : null);
+  }
+
+  /** @param {MediaStreamTrack | null} media */
+  #show(media) {
+    const stream = /** @type {MediaStream | null} */ (this.#video.srcObject);
+    if ((stream?.getVideoTracks()[0] ?? null) === media) return;
+    this.#playing = false;
+    this.#stalledLooks = 0;
+    this.#video.srcObject = media && new MediaStream([media]);
+  }
+
+  #pictureCame() {
+    if (!this.#video.srcObject) return;
+    this.#playing = true;
+    this.changed();
+  }
+
+  #resized() {
+    const { videoWidth, videoHeight } = this.#video;
+    if (videoHeight > 0) this.emit('aspect', videoWidth / videoHeight);
+  }
+
+  /**
+   * Notices when pictures stop coming though they should. A page in the
+   * background decodes nothing, and a screen may stand still: neither counts.
+   */
+  #look() {
+    const { tile } = this.state;
+    if (document.hidden || tile.self || tile.kind === 'screen' || !tile.expected || !this.#playing) {
+      this.#stalledLooks = 0;
+      return;
+    }
+    const frames = this.#video.getVideoPlaybackQuality().totalVideoFrames;
+    const before = this.#stalledLooks;
+    this.#stalledLooks = frames === this.#frames ? before + 1 : 0;
+    this.#frames = frames;
+    if (before >= STALLED_LOOKS !== this.#stalledLooks >= STALLED_LOOKS) this.changed();
+  }
+
+  #toggleFullscreen() {
+    if (document.fullscreenElement) void document.exitFullscreen();
+    else void this.requestFullscreen();
+  }
+}
+
+customElements.define('hiroba-tile', TileElement);
