@@ -34,7 +34,7 @@ func (v *Visitor) carryOut(ctx context.Context, message *protocol.ClientMessage,
 	}
 	if message.GetLeave() != nil {
 		v.left = true
-		v.session.Send(done(message), message.GetId())
+		v.answer(message, done(message), nil)
 		v.session.End(nil)
 		return nil, nil
 	}

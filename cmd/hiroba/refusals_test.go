@@ -227,6 +227,26 @@ func TestADuplicateIsIgnored(t *testing.T) {
 	}
 }
 
+// A leave that asks for no answer ends the session all the same, in the room
+// or not.
+func TestLeaveWithoutAnID(t *testing.T) {
+	_, url := runServer(t, nil)
+	for name, say := range map[string][]string{
+		"in a room": {joinTea, `{"seq":"2","leave":{}}`},
+		"before":    {`{"seq":"1","leave":{}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := dialRaw(t, url)
+			for _, text := range say {
+				r.say(text)
+			}
+			if closed := r.closes(); closed.Code != websocket.CloseNormalClosure {
+				t.Fatalf("closed with %v", closed)
+			}
+		})
+	}
+}
+
 func TestAFloodIsRefusedThenEnded(t *testing.T) {
 	_, url := runServer(t, func(c *configs.Config) { c.Limits.MessagesPerSecond = 10 })
 	bystander := enter(t, url, "tea", nil)
