@@ -1,0 +1,298 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+)
+
+// browser is one Chromium with fake devices; each page of it is a tab.
+type browser struct {
+	ctx context.Context
+	t   testing.TB
+}
+
+// startBrowser starts Chromium for one test. A machine without it fails.
+func startBrowser(t testing.TB) *browser {
+	t.Helper()
+	options := []chromedp.ExecAllocatorOption{
+		chromedp.ExecPath(chromium(t)),
+		chromedp.UserDataDir(t.TempDir()),
+		chromedp.CombinedOutput(io.Discard),
+		chromedp.WindowSize(1280, 720),
+		chromedp.WSURLReadTimeout(time.Minute),
+	}
+	for name, value := range map[string]any{
+		"headless": true, "no-sandbox": true, "disable-gpu": true, "disable-quic": true, "no-first-run": true,
+		"disable-background-networking": true, "disable-component-update": true, "disable-sync": true,
+		"disable-background-timer-throttling": true, "disable-renderer-backgrounding": true,
+		"disable-backgrounding-occluded-windows": true, "disable-dev-shm-usage": true,
+		// Ten pictures a second: several pages decode each other on two cores.
+		"use-fake-device-for-media-stream": "fps=10", "use-fake-ui-for-media-stream": true,
+		"autoplay-policy": "no-user-gesture-required",
+		// Without a network, loopback is all there is to meet on.
+		"allow-loopback-in-peer-connection": true,
+	} {
+		options = append(options, chromedp.Flag(name, value))
+	}
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, cancel := chromedp.NewContext(allocator)
+	t.Cleanup(func() {
+		// It fails only when the browser is gone already.
+		_ = chromedp.Cancel(ctx)
+		cancel()
+		stop()
+	})
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("Chromium does not start: %v", err)
+	}
+	return &browser{ctx: ctx, t: t}
+}
+
+func chromium(t testing.TB) string {
+	t.Helper()
+	if path := os.Getenv("HIROBA_CHROMIUM"); path != "" {
+		return path
+	}
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	t.Fatal("there is no Chromium: install it (apt-get install chromium), run `make setup`, or name one in HIROBA_CHROMIUM")
+	return ""
+}
+
+// tab is one page.
+type tab struct {
+	ctx   context.Context
+	close context.CancelFunc
+	t     testing.TB
+	name  string
+}
+
+// watch notes every PeerConnection of a page and how often it offered, for
+// tests to look at; the SDK keeps them to itself.
+const watch = `
+	window.connections = [];
+	window.RTCPeerConnection = class extends window.RTCPeerConnection {
+		offers = 0;
+		constructor(...args) { super(...args); window.connections.push(this); }
+		setLocalDescription(...args) { this.offers++; return super.setLocalDescription(...args); }
+	};`
+
+// open opens a page in a new tab.
+func (b *browser) open(name, url string) *tab {
+	b.t.Helper()
+	ctx, cancel := chromedp.NewContext(b.ctx)
+	p := &tab{ctx: ctx, close: cancel, t: b.t, name: name}
+	b.t.Cleanup(cancel)
+	err := chromedp.Do(ctx,
+		chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+			_, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watch})
+			return err
+		}),
+		chromedp.Navigate(url),
+	)
+	if err != nil {
+		b.t.Fatalf("%s: opening %s: %v", name, url, err)
+	}
+	return p
+}
+
+// evaluate runs JavaScript in a page and decodes what it, or the promise it
+// returns, comes to.
+func evaluate[T any](p *tab, script string) T {
+	p.t.Helper()
+	value, err := tryEvaluate[T](p, script)
+	if err != nil {
+		p.t.Fatalf("%s: %s: %v", p.name, script, err)
+	}
+	return value
+}
+
+func tryEvaluate[T any](p *tab, script string) (T, error) {
+	ctx, cancel := context.WithTimeout(p.ctx, patience+5*time.Second)
+	defer cancel()
+	var value T
+	encoded, err := chromedp.Run(ctx, chromedp.Evaluate[[]byte](
+		`Promise.resolve((async () => (`+script+`))()).then((v) => JSON.stringify(v ?? null))`, chromedp.EvalAwaitPromise))
+	if err != nil {
+		return value, err
+	}
+	var text string
+	if err := json.Unmarshal(encoded, &text); err != nil {
+		return value, err
+	}
+	return value, json.Unmarshal([]byte(text), &value)
+}
+
+// waits until a JavaScript expression, which may be a promise, is true.
+func (p *tab) waits(what, expression string) {
+	p.t.Helper()
+	script := fmt.Sprintf(`new Promise((resolve) => {
+		const end = performance.now() + %d;
+		const look = async () => {
+			let holds = false;
+			try { holds = await (%s); } catch (error) { window.lastError = String(error); }
+			if (holds || performance.now() > end) resolve(Boolean(holds));
+			else setTimeout(look, 50);
+		};
+		look();
+	})`, patience.Milliseconds(), expression)
+	if ok, err := tryEvaluate[bool](p, script); err != nil || !ok {
+		p.t.Fatalf("%s: nothing came of %s (%v)\n%s", p.name, what, err, p.describe())
+	}
+}
+
+// describe tells what the page shows, for a test that fails.
+func (p *tab) describe() string {
+	text, err := tryEvaluate[string](p, `document.body.innerText.slice(0, 500) + "\n" + (window.lastError ?? "") + "\n" +
+		connections.map((c) => c.connectionState + " " + c.iceConnectionState).join()`)
+	return errors.Join(errors.New(text), err).Error()
+}
+
+// join fills in the lobby and enters the room.
+func (p *tab) join(name string) {
+	p.t.Helper()
+	p.waits("the lobby", `document.querySelector('[data-testid=join]') && !document.querySelector('[data-testid=join]').disabled`)
+	if err := chromedp.Do(p.ctx,
+		chromedp.SetValue(chromedp.CSS(`[data-testid=name]`), name),
+		chromedp.Click(chromedp.CSS(`[data-testid=join]`)),
+	); err != nil {
+		p.t.Fatalf("%s: joining: %v", p.name, err)
+	}
+	p.waits("the room", `window.hiroba?.room?.state === 'connected'`)
+}
+
+// inbound is what a page receives: frames by video track, energy in all.
+type inbound struct {
+	Frames []int
+	Energy float64
+}
+
+func (p *tab) inbound() inbound {
+	p.t.Helper()
+	return evaluate[inbound](p, inboundScript)
+}
+
+const inboundScript = `(async () => {
+	const out = { Frames: [], Energy: 0 };
+	for (const c of connections) {
+		if (c.connectionState === 'closed') continue;
+		for (const s of (await c.getStats()).values()) {
+			if (s.type !== 'inbound-rtp') continue;
+			if (s.kind === 'video' && s.framesDecoded) out.Frames.push(s.framesDecoded);
+			if (s.kind === 'audio') out.Energy += s.totalAudioEnergy ?? 0;
+		}
+	}
+	return out;
+})()`
+
+// sees waits until the page decodes pictures of n others and hears something.
+func (p *tab) sees(n int) {
+	p.t.Helper()
+	p.waits(fmt.Sprintf("pictures of %d others, and sound", n), fmt.Sprintf(
+		`%s.then((s) => s.Frames.filter((f) => f > 5).length >= %d && s.Energy > 0)`, inboundScript, n))
+}
+
+// descriptions are the SDPs of the page's connection, both ways, and how often
+// it offered.
+func (p *tab) descriptions() string {
+	p.t.Helper()
+	return evaluate[string](p, `connections.map((c) => c.offers + c.localDescription.sdp + c.remoteDescription.sdp).join()`)
+}
+
+// TestThreePagesInOneRoom is the product's main job, from outside.
+func TestThreePagesInOneRoom(t *testing.T) {
+	_, url := runServer(t, nil)
+	b := startBrowser(t)
+	var pages []*tab
+	for _, name := range []string{"Ann", "Bob", "Cat"} {
+		p := b.open(name, url+"/r/tea")
+		p.join(name)
+		pages = append(pages, p)
+	}
+	for _, p := range pages {
+		p.sees(2)
+	}
+	ann, bob, cat := pages[0], pages[1], pages[2]
+
+	// Chat.
+	ann.click("chat-toggle")
+	if err := chromedp.Do(ann.ctx, chromedp.SendKeys(chromedp.CSS(`[data-testid=chat-input]`), "hello, square\r")); err != nil {
+		t.Fatal(err)
+	}
+	bob.click("chat-toggle")
+	bob.waits("the message", `document.querySelector('[data-testid=chat-log]').innerText.includes('hello, square')`)
+
+	// Data.
+	for _, p := range []*tab{bob, cat} {
+		evaluate[any](p, `void hiroba.room.on('data', (d) => { window.got = d.topic + ':' + new TextDecoder().decode(d.payload) + ':' + d.channel; })`)
+	}
+	evaluate[any](ann, `hiroba.room.send('a frame', { topic: 'test', channel: 'reliable' })`)
+	for _, p := range []*tab{bob, cat} {
+		p.waits("a frame", `window.got === 'test:a frame:reliable'`)
+	}
+
+	// A fourth joins: the others negotiate nothing. Its tab is killed: its
+	// tile goes.
+	var before []string
+	for _, p := range pages {
+		before = append(before, p.descriptions())
+	}
+	dan := b.open("Dan", url+"/r/tea")
+	dan.join("Dan")
+	dan.sees(3)
+	for i, p := range pages {
+		p.sees(3)
+		if after := p.descriptions(); after != before[i] {
+			t.Errorf("%s's SDP changed", p.name)
+		}
+	}
+	killed := time.Now()
+	dan.close()
+	for _, p := range pages {
+		p.waits("Dan's tile to go", tiles(3))
+	}
+	if took := time.Since(killed); took > 10*time.Second {
+		t.Errorf("Dan's tile went %v after the tab was killed", took)
+	}
+
+	// One leaves; the two that stay go on.
+	cat.click("leave")
+	cat.waits("the goodbye", `document.querySelector('[data-testid=left]')`)
+	for _, p := range []*tab{ann, bob} {
+		p.waits("Cat's tile to go", tiles(2))
+	}
+	frames := maxOf(ann.inbound().Frames)
+	ann.waits("pictures going on", fmt.Sprintf(`%s.then((s) => Math.max(...s.Frames) > %d)`, inboundScript, frames+5))
+}
+
+// tiles is true when the page shows n of them.
+func tiles(n int) string {
+	return fmt.Sprintf(`document.querySelectorAll('[data-testid=tile][data-peer]').length === %d`, n)
+}
+
+// click presses a button as a script does: no layout is waited for.
+func (p *tab) click(testid string) {
+	p.t.Helper()
+	evaluate[any](p, fmt.Sprintf(`document.querySelector('[data-testid=%s]').click()`, testid))
+}
+
+func maxOf(numbers []int) int {
+	out := 0
+	for _, n := range numbers {
+		out = max(out, n)
+	}
+	return out
+}
