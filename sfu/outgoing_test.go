@@ -1,0 +1,171 @@
+package sfu
+
+import (
+	"bytes"
+	"encoding/binary"
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// wire keeps what is sent.
+type wire struct{ packets []rtp.Packet }
+
+func (w *wire) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
+	w.packets = append(w.packets, rtp.Packet{Header: h.Clone(), Payload: bytes.Clone(payload)})
+	return len(payload), nil
+}
+
+var vp8AndRTX = append(vp8[:1:1], webrtc.RTPCodecParameters{
+	RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeRTX, ClockRate: 90000, SDPFmtpLine: "apt=96"}, PayloadType: 97,
+})
+
+// rig is one source and one slot on one worker, with no network.
+type rig struct {
+	in   *incoming
+	w    *worker
+	out  *outgoing
+	wire *wire
+	rtcp []rtcp.Packet
+}
+
+func newRig(ssrcRTX webrtc.SSRC, codecs []webrtc.RTPCodecParameters) *rig {
+	r := &rig{wire: &wire{}}
+	m := newMetrics(prometheus.NewRegistry())
+	r.w = newWorker(0, nil, m)
+	r.in = newIncoming(1, 42, webrtc.RTPCodecTypeVideo, newPayloadTypes(vp8), extensions{level: 1, orientation: 3}, 90000,
+		m, []*worker{r.w}, &peerClock{}, func(p rtcp.Packet) { r.rtcp = append(r.rtcp, p) })
+	r.in.setCodec(96)
+	r.out = newOutgoing(r.w, m, r.wire, 7, ssrcRTX, newPayloadTypes(codecs), extensions{level: 2, orientation: 4}, 90000)
+	return r
+}
+
+func (r *rig) push(seq uint16, key bool) {
+	p := newPacket()
+	r.in.receive(p, copy(p.buf[:], rawPacket(seq, key)))
+	r.w.drain()
+}
+
+func TestASlotStartsAtAKeyframe(t *testing.T) {
+	r := newRig(0, vp8)
+	r.out.carry(r.in)
+	r.push(1, true) // not connected yet
+	r.out.connected()
+	if len(r.rtcp) != 1 {
+		t.Fatalf("%d keyframe requests were sent", len(r.rtcp))
+	}
+	r.push(2, false)
+	if len(r.wire.packets) != 0 {
+		t.Fatal("something was sent before a keyframe")
+	}
+	r.push(3, true)
+	r.push(4, false)
+	if len(r.wire.packets) != 2 {
+		t.Fatalf("%d packets were sent", len(r.wire.packets))
+	}
+}
+
+// What a publisher's header extensions mean on its own connection is not
+// passed on; what is, comes under the ids of the receiver.
+func TestHeaderExtensionsAreWrittenAnew(t *testing.T) {
+	r := newRig(0, vp8)
+	r.out.carry(r.in)
+	r.out.connected()
+	r.push(1, true)
+	h := r.wire.packets[0].Header
+	if got := h.GetExtensionIDs(); len(got) != 2 {
+		t.Fatalf("extensions %v", got)
+	}
+	if level := h.GetExtension(2); len(level) != 1 || level[0] != 20 {
+		t.Errorf("the audio level came as %v", level)
+	}
+	if orientation := h.GetExtension(4); len(orientation) != 1 || orientation[0] != 1 {
+		t.Errorf("the orientation came as %v", orientation)
+	}
+}
+
+func TestNACKsAreAnsweredFromTheCache(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		ssrc   webrtc.SSRC
+		codecs []webrtc.RTPCodecParameters
+	}{
+		{"as it was", 0, vp8},
+		{"as a retransmission", 9, vp8AndRTX},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := newRig(tc.ssrc, tc.codecs)
+			r.out.carry(r.in)
+			r.out.connected()
+			for seq := range uint16(10) {
+				r.push(1000+seq, seq == 0)
+			}
+			lost := r.wire.packets[4]
+			r.wire.packets = nil
+			r.out.resend(time.Now(), lost.SequenceNumber)
+			if len(r.wire.packets) != 1 {
+				t.Fatalf("%d packets were sent", len(r.wire.packets))
+			}
+			got := r.wire.packets[0]
+			if got.Timestamp != lost.Timestamp || got.Marker != lost.Marker {
+				t.Fatalf("got %v, lost %v", got.Header, lost.Header)
+			}
+			if tc.ssrc == 0 {
+				if got.SequenceNumber != lost.SequenceNumber || got.SSRC != 7 || !bytes.Equal(got.Payload, lost.Payload) {
+					t.Fatalf("got %v, lost %v", got.Header, lost.Header)
+				}
+				return
+			}
+			// RFC 4588, 4.
+			if got.SSRC != 9 || got.PayloadType != 97 ||
+				binary.BigEndian.Uint16(got.Payload) != lost.SequenceNumber || !bytes.Equal(got.Payload[2:], lost.Payload) {
+				t.Fatalf("got %v, lost %v", got.Header, lost.Header)
+			}
+		})
+	}
+}
+
+func TestForgedNACKsCostLittle(t *testing.T) {
+	r := newRig(0, vp8)
+	r.out.carry(r.in)
+	r.out.connected()
+	r.push(1, true)
+	sent := r.wire.packets[0].SequenceNumber
+	r.wire.packets = nil
+	now := time.Now()
+	for range 10_000 {
+		r.out.resend(now, sent)    // everything, all the time
+		r.out.resend(now, sent+77) // never sent
+	}
+	if n := len(r.wire.packets); n != resendsPerSecond {
+		t.Fatalf("%d packets were sent again in one second", n)
+	}
+}
+
+// After a change of source, packets of the one before can still be asked for.
+func TestANACKReachesBackOverASwitch(t *testing.T) {
+	r := newRig(0, vp8)
+	r.out.carry(r.in)
+	r.out.connected()
+	r.push(1, true)
+	lost := r.wire.packets[0]
+
+	other := newIncoming(2, 43, webrtc.RTPCodecTypeVideo, newPayloadTypes(vp8), extensions{}, 90000,
+		r.in.metrics, r.in.workers, &peerClock{}, func(rtcp.Packet) {})
+	other.setCodec(96)
+	r.out.carry(other)
+	p := newPacket()
+	other.receive(p, copy(p.buf[:], rawPacket(500, true)))
+	r.w.drain()
+	if n := len(r.wire.packets); n != 2 || r.wire.packets[1].SequenceNumber != lost.SequenceNumber+1 {
+		t.Fatalf("after the switch: %d packets", n)
+	}
+	r.out.resend(time.Now(), lost.SequenceNumber)
+	if n := len(r.wire.packets); n != 3 || !bytes.Equal(r.wire.packets[2].Payload, lost.Payload) {
+		t.Fatalf("%d packets after the NACK", n)
+	}
+}
