@@ -32,7 +32,7 @@ func runServer(t testing.TB, change func(*configs.Config)) (s *server, url strin
 	if change != nil {
 		change(&config)
 	}
-	s, err := start(config, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo})))
+	s, err := start(config, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: config.Log.Level})))
 	if err != nil {
 		t.Fatal(err)
 	}
