@@ -27,9 +27,11 @@ const (
 
 // Methods of RFC 8489 and RFC 8656.
 const (
-	MethodBinding     uint16 = 0x001
-	MethodAllocate    uint16 = 0x003
-	MethodChannelBind uint16 = 0x009
+	MethodBinding          uint16 = 0x001
+	MethodAllocate         uint16 = 0x003
+	MethodRefresh          uint16 = 0x004
+	MethodCreatePermission uint16 = 0x008
+	MethodChannelBind      uint16 = 0x009
 )
 
 // Attributes of RFC 8489 and RFC 8656.
