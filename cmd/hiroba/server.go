@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,12 +27,14 @@ import (
 	"github.com/hiroba-rtc/hiroba/signaling/room"
 	"github.com/hiroba-rtc/hiroba/signaling/session"
 	"github.com/hiroba-rtc/hiroba/signaling/transport/websocket"
+	"github.com/hiroba-rtc/hiroba/turn"
 )
 
 // server is all parts of a running Hiroba.
 type server struct {
 	port    *port.Port
 	sfu     *sfu.SFU
+	turn    *turn.Server // nil when it is not wanted
 	service *signaling.Service
 	signal  *websocket.Handler
 	http    *http.Server
@@ -56,7 +59,7 @@ func start(config configs.Config, log *slog.Logger) (*server, error) {
 		return nil, err
 	}
 	if err := s.assemble(config, log, registry); err != nil {
-		return nil, errors.Join(err, s.port.Close())
+		return nil, errors.Join(err, s.closeMedia())
 	}
 	s.ready.Store(true)
 	s.loops.Go(func() {
@@ -83,10 +86,19 @@ func (s *server) assemble(config configs.Config, log *slog.Logger, registry *pro
 	if s.sfu, err = sfu.New(mediaConfig); err != nil {
 		return err
 	}
+	secret := []byte(config.TURN.Secret.Reveal())
+	if config.TURN.Enabled {
+		if len(secret) == 0 {
+			secret = []byte(rand.Text())
+		}
+		if s.turn, err = s.startTURN(config, secret, log, registry); err != nil {
+			return err
+		}
+	}
 	s.service = signaling.NewService(signaling.Config{
 		Limits:     limits(config.Limits),
 		Heartbeat:  config.Heartbeat,
-		ICEServers: iceServers(config, s.port.Port(), nil),
+		ICEServers: iceServers(config, s.port.Port(), secret),
 		Media:      media{s.sfu},
 		Logger:     log,
 		Registerer: registry,
@@ -100,6 +112,22 @@ func (s *server) assemble(config configs.Config, log *slog.Logger, registry *pro
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	return nil
+}
+
+// startTURN relays for this server's clients: to its SFU, and to public
+// addresses.
+func (s *server) startTURN(config configs.Config, secret []byte, log *slog.Logger, registry *prometheus.Registry) (*turn.Server, error) {
+	out := turn.Config{
+		TCP: s.port.TURNTCP(), Secret: secret, Advertise: config.Advertise,
+		RelayPortLow: config.TURN.RelayPorts.Low, RelayPortHigh: config.TURN.RelayPorts.High,
+		Limits: turn.Limits{AllocationsPerUser: config.TURN.AllocationsPerUser, Allocations: config.TURN.Allocations},
+		Logger: log, Registerer: registry,
+	}
+	for _, u := range s.port.UDP() {
+		out.UDP = append(out.UDP, u.TURN())
+		out.Self = append(out.Self, u.Addr())
+	}
+	return turn.New(out)
 }
 
 func limits(l configs.Limits) signaling.Limits {
@@ -156,7 +184,7 @@ func (s *server) end(ctx context.Context) error {
 	go func() {
 		err := s.service.Close(ctx)
 		s.signal.Wait()
-		ended <- errors.Join(err, s.http.Shutdown(ctx), s.sfu.Close(), s.port.Close())
+		ended <- errors.Join(err, s.http.Shutdown(ctx), s.closeMedia())
 	}()
 	select {
 	case err := <-ended:
@@ -165,4 +193,16 @@ func (s *server) end(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("some parts did not end in time: %w", ctx.Err())
 	}
+}
+
+// closeMedia ends what was started of the media side, and the port.
+func (s *server) closeMedia() error {
+	var errs []error
+	if s.turn != nil {
+		errs = append(errs, s.turn.Close())
+	}
+	if s.sfu != nil {
+		errs = append(errs, s.sfu.Close())
+	}
+	return errors.Join(append(errs, s.port.Close())...)
 }
