@@ -79,7 +79,7 @@ export class Media {
      *
      * @param {Candidate} candidate
      */
-    addCandidate({ candidate, sdpMid, sdpMLineIndex, usernameFragment }: Candidate): Promise<void>;
+    addCandidate({ candidate, sdpMid, sdpMLineIndex, usernameFragment }: Candidate): void;
     stats(): Promise<RTCStatsReport>;
     close(): void;
     #private;
@@ -101,6 +101,10 @@ export type MediaCalls = {
      * one to send to the SFU; an empty one is the last
      */
     candidate: (candidate: Candidate) => void;
+    /**
+     * the browser refused one of the SFU's
+     */
+    badCandidate: (error: Error) => void;
     /**
      * `state` has changed
      */

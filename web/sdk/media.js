@@ -17,6 +17,7 @@ import { audioCodecs, videoCodecs } from './codecs.js';
 /**
  * @typedef {object} MediaCalls
  * @property {(candidate: Candidate) => void} candidate  one to send to the SFU; an empty one is the last
+ * @property {(error: Error) => void} badCandidate  the browser refused one of the SFU's
  * @property {() => void} state  `state` has changed
  * @property {() => void} failed  ICE found no path; a restart may
  * @property {() => void} dead  DTLS was closed or has failed: nothing repairs that
@@ -40,7 +41,7 @@ export class Media {
   #pc;
   #calls;
   #stop = new AbortController();
-  /** Sections that carry, or carried, a track of ours. @type {RTCRtpTransceiver[]} */
+  /** Sections that carry, or carried, a track of ours. @type {{transceiver: RTCRtpTransceiver, codec?: VideoCodec}[]} */
   #senders = [];
   /** Open ones have the direction `recvonly`. @type {Record<MediaKind, RTCRtpTransceiver[]>} */
   #slots = { audio: [], video: [] };
@@ -93,19 +94,22 @@ export class Media {
   async send({ track, source, codec }) {
     const kind = /** @type {MediaKind} */ (track.kind);
     const bps = maxBitrate(kind, source);
-    let transceiver = this.#senders.find((free) => free.receiver.track.kind === kind && free.direction === 'inactive');
-    if (transceiver) {
-      await transceiver.sender.replaceTrack(track);
-      transceiver.direction = 'sendonly';
-      await limitBitrate(transceiver.sender, bps);
-    } else {
-      transceiver = this.#pc.addTransceiver(track, {
-        direction: 'sendonly',
-        sendEncodings: bps ? [{ maxBitrate: bps }] : [],
-      });
-      this.#senders.push(transceiver);
+    // An answer may keep the order of codecs that a section had at first, so a
+    // section is used again for the same choice only.
+    const free = this.#senders.find(({ transceiver, codec: first }) =>
+      transceiver.direction === 'inactive' && transceiver.receiver.track.kind === kind && first === codec)?.transceiver;
+    if (free) {
+      await free.sender.replaceTrack(track);
+      free.direction = 'sendonly';
+      await limitBitrate(free.sender, bps);
+      return free;
     }
+    const transceiver = this.#pc.addTransceiver(track, {
+      direction: 'sendonly',
+      sendEncodings: bps ? [{ maxBitrate: bps }] : [],
+    });
     preferCodecs(transceiver, kind, RTCRtpSender.getCapabilities(kind), codec);
+    this.#senders.push({ transceiver, codec });
     return transceiver;
   }
 
@@ -195,7 +199,7 @@ export class Media {
     this.#watchDTLS();
     const candidates = this.#incoming;
     this.#incoming = [];
-    await Promise.all(candidates.map((candidate) => this.#pc.addIceCandidate(candidate)));
+    for (const candidate of candidates) this.#add(candidate);
   }
 
   /** Takes back the last offer, which was refused. */
@@ -210,11 +214,11 @@ export class Media {
    *
    * @param {Candidate} candidate
    */
-  async addCandidate({ candidate = '', sdpMid, sdpMLineIndex = 0, usernameFragment }) {
+  addCandidate({ candidate = '', sdpMid, sdpMLineIndex = 0, usernameFragment }) {
     const init = { candidate, sdpMid: sdpMid || null, sdpMLineIndex, usernameFragment: usernameFragment || null };
     // While an offer is out, it may belong to the answer that is on its way.
     if (this.#pc.signalingState !== 'stable' || !this.#pc.remoteDescription) this.#incoming.push(init);
-    else await this.#pc.addIceCandidate(init);
+    else this.#add(init);
   }
 
   stats() {
@@ -234,6 +238,13 @@ export class Media {
     transport.addEventListener('statechange', () => {
       if (transport.state === 'failed' || transport.state === 'closed') this.#calls.dead();
     }, { signal: this.#stop.signal });
+  }
+
+  /** @param {RTCIceCandidateInit} candidate */
+  #add(candidate) {
+    this.#pc.addIceCandidate(candidate).catch((error) => {
+      if (!this.#stop.signal.aborted) this.#calls.badCandidate(error);
+    });
   }
 
   /** @param {RTCIceCandidate | null} gathered  null when there are no more */

@@ -27,6 +27,8 @@ import { Roster } from './roster.js';
 
 /** Leaving waits no longer than this for the server to say that it knows. */
 const LEAVE_MS = 500;
+/** How long after the media connection was closed the reason may come over the link. */
+const REASON_MS = 1000;
 
 /**
  * Room is this client's part in one room, from connect() until leave() or until
@@ -99,12 +101,13 @@ export class Room {
     this.#link = link;
     this.#media = new Media({ iceServers: iceServers ?? rtcIceServers(link.welcome), iceTransportPolicy }, {
       candidate: (candidate) => link.tell({ candidate: { to: 'sfu', ...candidate } }),
+      badCandidate: (cause) => this.#fail(new HirobaError('BAD_CANDIDATE',
+        'The browser refused an address that the server can be reached at; others may still work.', { cause })),
       state: () => this.#mediaState(),
       failed: () => this.#repair(new HirobaError('MEDIA_UNREACHABLE',
         'Sound and picture do not get through to the server; trying again. If this lasts, the network blocks calls.',
         { retry: true })),
-      dead: () => this.#end('lost', new HirobaError('MEDIA_LOST',
-        'The server has ended the media connection. Join again.', { retry: true })),
+      dead: () => this.#hungUp(),
     });
     this.#negotiation = new Negotiation(link, this.#media, (error) => this.#end('lost', error));
     this.#publications = new Publications(link, this.#media, this.#negotiation);
@@ -312,10 +315,7 @@ export class Room {
     if (signal.from !== 'sfu') {
       this.#events.fire('signal', signal);
     } else if (signal.candidate) {
-      this.#media.addCandidate(signal.candidate).catch((error) => {
-        this.#fail(new HirobaError('BAD_CANDIDATE',
-          'The browser refused a network address that the server offered; others may still work.', { cause: error }));
-      });
+      this.#media.addCandidate(signal.candidate);
     }
   }
 
@@ -361,6 +361,13 @@ export class Room {
         this.#fail(asHirobaError(error, 'BAD_FRAME', `A DataChannel message was dropped: ${error}`));
       }
     });
+  }
+
+  /** The server has closed the media connection; the link may be about to say why. */
+  #hungUp() {
+    const timer = setTimeout(() => this.#end('lost', new HirobaError('MEDIA_LOST',
+      'The server has ended the media connection. Join again.', { retry: true })), REASON_MS);
+    this.#stop.signal.addEventListener('abort', () => clearTimeout(timer));
   }
 
   /** @param {HirobaError} error */
