@@ -81,24 +81,33 @@ type tab struct {
 }
 
 // watch notes every PeerConnection of a page and how often it offered, for
-// tests to look at; the SDK keeps them to itself.
+// tests to look at; the SDK keeps them to itself. With the name of a transport
+// in relay, the connection has TURN over that and nothing else.
 const watch = `
 	window.connections = [];
 	window.RTCPeerConnection = class extends window.RTCPeerConnection {
 		offers = 0;
-		constructor(...args) { super(...args); window.connections.push(this); }
+		constructor(settings = {}) {
+			const relay = %q;
+			if (relay) {
+				const servers = (settings.iceServers ?? []).flatMap((s) => [s.urls].flat().map((urls) => ({ ...s, urls })));
+				settings = { ...settings, iceTransportPolicy: 'relay', iceServers: servers.filter((s) => s.urls.endsWith('transport=' + relay)) };
+			}
+			super(settings);
+			window.connections.push(this);
+		}
 		setLocalDescription(...args) { this.offers++; return super.setLocalDescription(...args); }
 	};`
 
-// open opens a page in a new tab.
-func (b *browser) open(name, url string) *tab {
+// open opens a page in a new tab; relay is "", "udp" or "tcp".
+func (b *browser) open(name, url, relay string) *tab {
 	b.t.Helper()
 	ctx, cancel := chromedp.NewContext(b.ctx)
 	p := &tab{ctx: ctx, close: cancel, t: b.t, name: name}
 	b.t.Cleanup(cancel)
 	err := chromedp.Do(ctx,
 		chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
-			_, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watch})
+			_, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: fmt.Sprintf(watch, relay)})
 			return err
 		}),
 		chromedp.Navigate(url),
@@ -212,18 +221,45 @@ func (p *tab) descriptions() string {
 	return evaluate[string](p, `connections.map((c) => c.offers + c.localDescription.sdp + c.remoteDescription.sdp).join()`)
 }
 
-// TestThreePagesInOneRoom is the product's main job, from outside.
+// TestThreePagesInOneRoom is the product's main job, from outside: over
+// whatever the network lets through.
 func TestThreePagesInOneRoom(t *testing.T) {
+	for _, tc := range []struct{ name, relay string }{
+		{"direct", ""},
+		{"relayed over UDP", "udp"},
+		{"relayed over TCP", "tcp"},
+	} {
+		t.Run(tc.name, func(t *testing.T) { threePagesInOneRoom(t, tc.relay) })
+	}
+}
+
+// route is how a page reaches the SFU: the type of its own candidate in use,
+// and what carries a relayed one.
+const route = `(async () => {
+	for (const c of connections) {
+		const stats = await c.getStats();
+		for (const s of stats.values()) {
+			if (s.type !== 'transport' || !s.selectedCandidatePairId) continue;
+			const own = stats.get(stats.get(s.selectedCandidatePairId).localCandidateId);
+			return own.candidateType + ' ' + (own.relayProtocol ?? '');
+		}
+	}
+})()`
+
+func threePagesInOneRoom(t *testing.T, relay string) {
 	_, url := runServer(t, nil)
 	b := startBrowser(t)
 	var pages []*tab
 	for _, name := range []string{"Ann", "Bob", "Cat"} {
-		p := b.open(name, url+"/r/tea")
+		p := b.open(name, url+"/r/tea", relay)
 		p.join(name)
 		pages = append(pages, p)
 	}
 	for _, p := range pages {
 		p.sees(2)
+		if got := evaluate[string](p, route); relay != "" && got != "relay "+relay {
+			t.Errorf("%s's media goes over %q", p.name, got)
+		}
 	}
 	ann, bob, cat := pages[0], pages[1], pages[2]
 
@@ -250,7 +286,7 @@ func TestThreePagesInOneRoom(t *testing.T) {
 	for _, p := range pages {
 		before = append(before, p.descriptions())
 	}
-	dan := b.open("Dan", url+"/r/tea")
+	dan := b.open("Dan", url+"/r/tea", relay)
 	dan.join("Dan")
 	dan.sees(3)
 	for i, p := range pages {
