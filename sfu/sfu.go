@@ -23,11 +23,9 @@ import (
 
 // Config is what an SFU needs.
 type Config struct {
-	// UDP are the sockets for media, each bound to one address. The SFU
-	// closes them.
+	// UDP are the sockets for media, each bound to one address. One that is a
+	// Corker is written in batches. The SFU closes them.
 	UDP []net.PacketConn
-	// Corkers are the sockets under UDP, for batches; may be empty.
-	Corkers []Corker
 	// TCP accepts ICE-TCP connections (RFC 6544); nil for none. The SFU
 	// closes it.
 	TCP net.Listener
@@ -85,8 +83,14 @@ func New(config Config) (*SFU, error) {
 		stop:    make(chan struct{}),
 		rooms:   map[string]*room{},
 	}
+	var corkers []Corker
+	for _, conn := range config.UDP {
+		if c, ok := conn.(Corker); ok {
+			corkers = append(corkers, c)
+		}
+	}
 	for i := range config.Workers {
-		w := newWorker(i, config.Corkers, s.metrics)
+		w := newWorker(i, corkers, s.metrics)
 		s.workers = append(s.workers, w)
 		s.running.Go(w.run)
 	}

@@ -80,7 +80,6 @@ func (s *server) assemble(config configs.Config, log *slog.Logger, registry *pro
 	}
 	for _, u := range s.port.UDP() {
 		mediaConfig.UDP = append(mediaConfig.UDP, u.ICE())
-		mediaConfig.Corkers = append(mediaConfig.Corkers, u)
 	}
 	var err error
 	if s.sfu, err = sfu.New(mediaConfig); err != nil {
