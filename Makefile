@@ -3,9 +3,9 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 
-# Commands that .ci/setup unpacked for this folder come first, Go's usual place
+# Commands that .ci/setup got for this folder alone come first, Go's usual place
 # last: a new machine often has it in nobody's PATH.
-export PATH := $(CURDIR)/.cache/tools:$(PATH):/usr/local/go/bin
+export PATH := $(CURDIR)/.cache/node/bin:$(CURDIR)/.cache/tools:$(PATH):/usr/local/go/bin
 
 # Users without a home of their own (CI, containers) still need one for Go's,
 # npm's and Chromium's caches.
