@@ -17,7 +17,7 @@
 
 /**
  * HirobaError says in one sentence for a person what happened and what to do.
- * Every promise of the SDK that fails, fails with one; programs look at `code`.
+ * Whatever fails on its way to the room fails with one; programs look at `code`.
  */
 export class HirobaError extends Error {
   /**

@@ -1,8 +1,9 @@
 /**
  * Room is this client's part in one room, from connect() until leave() or until
- * the link is lost. Whoever is there when connect() resolves is in `peers`;
- * every change after that is an event, and none is missed by a handler that is
- * added in the same turn.
+ * the link is lost. Whoever is there when connect() resolves is in `peers`, and
+ * what is received of them is told by `media` events right after. Every later
+ * change is an event, and none is missed by a handler that is added in the turn
+ * in which connect() resolves.
  */
 export class Room {
     /**

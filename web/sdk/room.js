@@ -32,9 +32,10 @@ const REASON_MS = 1000;
 
 /**
  * Room is this client's part in one room, from connect() until leave() or until
- * the link is lost. Whoever is there when connect() resolves is in `peers`;
- * every change after that is an event, and none is missed by a handler that is
- * added in the same turn.
+ * the link is lost. Whoever is there when connect() resolves is in `peers`, and
+ * what is received of them is told by `media` events right after. Every later
+ * change is an event, and none is missed by a handler that is added in the turn
+ * in which connect() resolves.
  */
 export class Room {
   #name = '';
@@ -73,16 +74,18 @@ export class Room {
     if (!('RTCPeerConnection' in globalThis)) {
       throw new HirobaError('UNSUPPORTED', 'This browser cannot make calls (it has no WebRTC). Use a current browser.');
     }
-    const link = await Link.open(options.url ?? location.origin);
+    /** @type {Link | undefined} */
+    let link;
     /** @type {Room | undefined} */
     let room;
     try {
+      link = await Link.open(options.url ?? location.origin);
       room = new Room(link, options);
       await room.#join(options);
     } catch (error) {
       const reason = asHirobaError(error, 'INTERNAL', `Joining the room failed: ${error}`);
       if (room) room.#end('closed', reason);
-      link.close(reason);
+      link?.close(reason);
       throw reason;
     }
     // After the caller's own `await connect(…)` has gone on and added handlers.
@@ -377,10 +380,10 @@ export class Room {
 
   async #leave() {
     if (this.#over) return;
-    await Promise.race([
-      this.#link.request({ leave: {} }).catch(() => {}),
-      new Promise((resolve) => setTimeout(resolve, LEAVE_MS)),
-    ]);
+    const timer = setTimeout(() => this.#end('closed'), LEAVE_MS);
+    // Done or not: the end of the link settles it, too.
+    await this.#link.request({ leave: {} }).catch(() => {});
+    clearTimeout(timer);
     this.#end('closed');
   }
 
