@@ -49,32 +49,35 @@ func (f *front) admitRequest(m stunmsg.Message, c *client, from net.Addr) bool {
 		f.server.counts.refused(refusedRate)
 		return false
 	}
-	_, signed := m.Attribute(stunmsg.AttrMessageIntegrity)
-	if !signed {
+	if _, signed := m.Attribute(stunmsg.AttrMessageIntegrity); !signed {
 		return true // it is a Binding, or asks for a nonce; either has no effect
 	}
-	switch method := m.Method(); method {
-	case stunmsg.MethodRefresh, stunmsg.MethodCreatePermission, stunmsg.MethodChannelBind:
-		if c == nil { // the library would say nothing, and the client would ask for long
-			f.answer(from, refusedNoAllocation, method, m.TransactionID(), stun.CodeAllocMismatch)
-			return false
-		}
+	reason, code := f.beyondTheLibrary(m, c)
+	if reason != "" {
+		f.answer(from, reason, m.Method(), m.TransactionID(), code)
 	}
-	switch method := m.Method(); method {
+	return reason == ""
+}
+
+// beyondTheLibrary says why a request is refused with what code, where the
+// library would have no answer, a worse one, or no bound.
+func (f *front) beyondTheLibrary(m stunmsg.Message, c *client) (reason string, code stun.ErrorCode) {
+	switch m.Method() {
 	case stunmsg.MethodAllocate:
 		transport, ok := m.Attribute(stunmsg.AttrRequestedTransport)
 		if ok && len(transport) == 4 && transport[0] != protocolUDP {
-			f.answer(from, refusedTCPAllocation, method, m.TransactionID(), stun.CodeUnsupportedTransProto)
-			return false
+			return refusedTCPAllocation, stun.CodeUnsupportedTransProto
 		}
-	case stunmsg.MethodChannelBind:
+	case stunmsg.MethodRefresh, stunmsg.MethodCreatePermission, stunmsg.MethodChannelBind:
+		if c == nil { // the library would say nothing, and the client would ask for long
+			return refusedNoAllocation, stun.CodeAllocMismatch
+		}
 		number, ok := m.Attribute(stunmsg.AttrChannelNumber)
 		if ok && len(number) == 4 && !f.roomForChannel(c, binary.BigEndian.Uint16(number)) {
-			f.answer(from, refusedChannels, method, m.TransactionID(), stun.CodeInsufficientCapacity)
-			return false
+			return refusedChannels, stun.CodeInsufficientCapacity
 		}
 	}
-	return true
+	return "", 0
 }
 
 // roomForChannel reports whether a client may bind that channel, or has it.

@@ -7,6 +7,14 @@
 // (frame.go, admit.go), each datagram to or from a peer is judged with its
 // port (policy.go, relay.go), and everything that a stranger can make the
 // server hold is bounded and counted.
+//
+// Where the SFU is at the same UDP address and port, a browser's connection to
+// the SFU must not name this server as its STUN or TURN/UDP server, unless it
+// is relay-only: Chromium takes every datagram from the address of such a
+// server for that server's, so ICE never gets an answer on the direct way
+// (seen with version 156; with stun: there is no connection at all, with
+// turn: over UDP it is always relayed). Nothing is lost by it: who reaches
+// this server by UDP reaches the SFU. TURN over TCP can always be named.
 package turn
 
 import (

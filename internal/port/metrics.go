@@ -13,6 +13,8 @@ const (
 	refusedGone             = "gone"               // closed before it said what it is
 	refusedWaiting          = "waiting"            // too many have not said yet what they are
 	refusedWaitingPerSource = "waiting_per_source" // the same, from one address
+	refusedICE              = "ice"                // too many ICE-TCP connections
+	refusedICEPerSource     = "ice_per_source"     // the same, from one address
 	refusedNotAccepted      = "not_accepted"       // its protocol's owner does not accept
 )
 
@@ -50,7 +52,7 @@ func newCounts(registerer prometheus.Registerer) *counts {
 	// Every series is there from the start, so that a rate over it has a zero
 	// to begin from.
 	for _, reason := range []string{refusedTLS, refusedUnknown, refusedSilent, refusedGone,
-		refusedWaiting, refusedWaitingPerSource, refusedNotAccepted} {
+		refusedWaiting, refusedWaitingPerSource, refusedICE, refusedICEPerSource, refusedNotAccepted} {
 		c.refusals.WithLabelValues(reason)
 	}
 	for _, name := range protocolNames {

@@ -275,6 +275,30 @@ func TestSilentConnectionsAreBounded(t *testing.T) {
 	accept(t, p.HTTP()).Close()
 }
 
+// Strangers cannot fill the memory of the ICE-TCP mux: one address has its
+// share, and what is closed comes back.
+func TestICETCPConnectionsAreBounded(t *testing.T) {
+	p, registry := open(t)
+	framedCheck := append([]byte{0, byte(len(check))}, check...)
+	var accepted []net.Conn
+	for range 256 {
+		send(t, dial(t, p), framedCheck)
+		conn := accept(t, p.ICETCP())
+		defer conn.Close()
+		accepted = append(accepted, conn)
+	}
+	over := dial(t, p)
+	send(t, over, framedCheck)
+	wantClosed(t, over)
+	if got := count(t, registry, refusals, "ice_per_source"); got != 1 {
+		t.Errorf("counted %d times, want once", got)
+	}
+	accepted[0].Close()
+	accepted[0].Close() // twice is once
+	send(t, dial(t, p), framedCheck)
+	accept(t, p.ICETCP()).Close()
+}
+
 func TestAnOwnerThatDoesNotAcceptBlocksNobody(t *testing.T) {
 	p, registry := open(t)
 	framedCheck := append([]byte{0, byte(len(check))}, check...)

@@ -3,6 +3,7 @@ package port
 import (
 	"io"
 	"net"
+	"sync"
 )
 
 // stream is a TCP connection whose first bytes were read to tell what it is;
@@ -11,7 +12,17 @@ import (
 // one that returned more than the peeked bytes.
 type stream struct {
 	*net.TCPConn
-	peeked []byte
+	peeked  []byte
+	release func() // called once, by Close; may be nil
+	once    sync.Once
+}
+
+// Close closes the connection.
+func (s *stream) Close() error {
+	if s.release != nil {
+		s.once.Do(s.release)
+	}
+	return s.TCPConn.Close()
 }
 
 // Read returns the peeked bytes first.

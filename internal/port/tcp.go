@@ -17,6 +17,11 @@ const (
 	peekTimeout         = 10 * time.Second
 	maxWaiting          = 1024 // connections that have not said what they are
 	maxWaitingPerSource = 64   // the same, from one IPv4 address or IPv6 /64
+
+	// ICE-TCP connections, waiting or accepted. pion's TCP mux keeps one for
+	// half a minute on the word of a stranger, and has no bound of its own.
+	maxICE          = 4096
+	maxICEPerSource = 256
 )
 
 // acceptRetry is how long the port rests when the system cannot give it
@@ -33,7 +38,8 @@ type tcp struct {
 	timeout  time.Duration // peekTimeout, but for tests
 	counts   *counts
 	log      *slog.Logger
-	sources  *limit.Counter[netip.Addr]
+	sources  *limit.Counter[netip.Addr] // of connections that wait
+	iceConns *limit.Counter[netip.Addr]
 	done     chan struct{}
 	wg       sync.WaitGroup
 
@@ -51,6 +57,7 @@ func newTCP(l *net.TCPListener, timeout time.Duration, counts *counts, log *slog
 		counts:   counts,
 		log:      log,
 		sources:  limit.New[netip.Addr](maxWaiting, maxWaitingPerSource),
+		iceConns: limit.New[netip.Addr](maxICE, maxICEPerSource),
 		done:     make(chan struct{}),
 		waiting:  make(map[*net.TCPConn]struct{}),
 	}
@@ -85,11 +92,7 @@ func (t *tcp) accept() {
 func (t *tcp) welcome(conn *net.TCPConn) {
 	source := limit.Network(conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr())
 	if err := t.sources.Take(source); err != nil {
-		reason := refusedWaiting
-		if errors.Is(err, limit.ErrKey) {
-			reason = refusedWaitingPerSource
-		}
-		t.refuse(conn, reason)
+		t.refuse(conn, reasonOf(err, refusedWaiting, refusedWaitingPerSource))
 		return
 	}
 	t.mu.Lock()
@@ -128,14 +131,20 @@ func (t *tcp) tellApart(conn *net.TCPConn, source netip.Addr) {
 		return
 	}
 
+	handed := &stream{TCPConn: conn, peeked: peeked}
 	var to *listener
 	switch protocol {
 	case protocolHTTP:
 		to = t.http
-	case protocolICE:
-		to = t.ice
 	case protocolTURN:
 		to = t.turn
+	case protocolICE:
+		to = t.ice
+		if err := t.iceConns.Take(source); err != nil {
+			t.refuse(conn, reasonOf(err, refusedICE, refusedICEPerSource))
+			return
+		}
+		handed.release = func() { t.iceConns.Give(source) }
 	case protocolTLS:
 		t.refuse(conn, refusedTLS)
 		return
@@ -143,11 +152,19 @@ func (t *tcp) tellApart(conn *net.TCPConn, source netip.Addr) {
 		t.refuse(conn, refusedUnknown)
 		return
 	}
-	if !to.offer(&stream{TCPConn: conn, peeked: peeked}) {
-		t.refuse(conn, refusedNotAccepted)
+	if !to.offer(handed) {
+		t.refuse(handed, refusedNotAccepted)
 		return
 	}
 	t.counts.accepted(protocol)
+}
+
+// reasonOf picks the reason for what a Counter refused.
+func reasonOf(err error, total, perSource string) string {
+	if errors.Is(err, limit.ErrKey) {
+		return perSource
+	}
+	return total
 }
 
 // peek reads up to streamPeek bytes, as many as it takes.
@@ -173,7 +190,7 @@ func isTimeout(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-func (t *tcp) refuse(conn *net.TCPConn, reason string) {
+func (t *tcp) refuse(conn net.Conn, reason string) {
 	t.counts.refused(reason)
 	_ = conn.Close() // there is nobody to tell
 }
