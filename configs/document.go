@@ -20,11 +20,10 @@ func WriteSample(w io.Writer) error {
 		"# Made from configs/table.go by `go generate`; do not edit here.\n")
 	current, indent := "", ""
 	for _, setting := range table {
+		b.WriteString("\n")
 		if head := group(setting.Name); head != current {
 			current, indent = head, "  "
-			fmt.Fprintf(&b, "\n# %s\n%s:\n", groupDocs[head], head)
-		} else if head == "" || !strings.HasSuffix(b.String(), ":\n") {
-			b.WriteString("\n")
+			fmt.Fprintf(&b, "# %s\n%s:\n", groupDocs[head], head)
 		}
 		comment(&b, indent, setting)
 		fmt.Fprintf(&b, "%s%s: %s\n", indent, strings.TrimPrefix(setting.Name, current+"."), yamlValue(setting.Default))
