@@ -30,11 +30,14 @@ import (
 // The benchmarks run clients in a process of their own, so that the server's
 // CPU time is the server's. It is this test binary again, told what to do by
 // the environment.
-const (
-	envClients = "HIROBA_BENCH_CLIENTS" // "url receivers"
-)
+const envClients = "HIROBA_BENCH_CLIENTS" // "url receivers"
 
 func TestMain(m *testing.M) {
+	if os.Getenv(envMain) != "" {
+		os.Unsetenv(envMain)
+		main()
+		os.Exit(0)
+	}
 	if task := os.Getenv(envClients); task != "" {
 		if err := benchClients(task); err != nil {
 			fmt.Fprintln(os.Stderr, err)
