@@ -30,7 +30,7 @@ func share(header http.Header) {
 
 // permissionsPolicy keeps the devices to this page, and does without the rest.
 const permissionsPolicy = "camera=(self), microphone=(self), display-capture=(self), speaker-selection=(self), " +
-	"geolocation=(), payment=(), usb=(), serial=(), bluetooth=()"
+	"geolocation=(), payment=(), usb=(), serial=()"
 
 // contentSecurityPolicy (CSP level 3) allows what comes from this server and
 // nothing else: no inline script or style, and no text that becomes script.

@@ -51,8 +51,6 @@ export class Call extends Component {
   #playback = new Playback(this);
   /** @type {'chat' | 'people' | null} */
   #panel = null;
-  /** The toasts of messages that have not been read. @type {number[]} */
-  #previews = [];
 
   /** What belongs to the room that we are in now; see #enter. */
   /** @type {Room | null} */
@@ -96,7 +94,9 @@ export class Call extends Component {
     this.#toasts.addEventListener('gone', (event) => this.#news.drop(detail(event)));
     this.#news.addEventListener('change', () => this.changed());
     this.#playback.addEventListener('change', () => {
-      if (this.#playback.blocked) this.#news.tell('The browser holds the sound back', { label: 'Click to hear', run: () => void this.#playback.unblock() }, true);
+      if (!this.#playback.blocked) return this.#news.dropAbout('sound');
+      const hear = { label: 'Click to hear', run: () => void this.#playback.unblock() };
+      this.#news.tell('The browser holds the sound back', hear, { about: 'sound', stays: true });
     });
   }
 
@@ -126,7 +126,8 @@ export class Call extends Component {
 
     const own = media.snapshot();
     const sharing = this.#publisher?.sharing ?? false;
-    const scene = { room, own, sharing, speakers: this.#speakers, unplayable: this.#unplayable };
+    const over = room.state === 'lost' || room.state === 'closed';
+    const scene = { room, own, sharing, over, speakers: this.#speakers, unplayable: this.#unplayable };
     const people = peopleOf(scene);
     const { unread } = this.#conversation;
 
@@ -281,10 +282,10 @@ export class Call extends Component {
     this.#panel = panel;
     if (panel === 'chat') {
       this.#conversation.read();
-      for (const number of this.#previews.splice(0)) this.#news.drop(number);
+      this.#news.dropAbout('chat');
     }
     this.render();
-    if (panel === 'chat') this.#chat.focusInput();
+    if (panel === 'chat') this.#chat.open();
     if (panel === null && before) this.#bar.focusToggle(before);
   }
 
@@ -332,7 +333,7 @@ export class Call extends Component {
     const name = peer ? nameOf(peer) : 'Somebody who left';
     const seen = this.#panel === 'chat';
     this.#conversation.received({ from, name, text, at: sentMs || Date.now(), privately: to.length > 0, seen });
-    if (!seen) this.#previews.push(this.#news.tell(`${name}: ${text}`, { label: 'Read', run: () => this.#open('chat') }));
+    if (!seen) this.#news.tell(`${name}: ${text}`, { label: 'Read', run: () => this.#open('chat') }, { about: 'chat' });
     this.changed();
   }
 }

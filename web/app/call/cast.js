@@ -13,6 +13,7 @@ import { NAMELESS } from '../names.js';
  * @property {Pick<Room, 'self' | 'peers' | 'media'>} room
  * @property {OwnMedia} own
  * @property {boolean} sharing we share our screen
+ * @property {boolean} over the room is lost: no picture will come any more
  * @property {ReadonlySet<string>} speakers peer ids
  * @property {ReadonlySet<string>} unplayable ids of tracks that this browser cannot decode
  */
@@ -25,7 +26,7 @@ import { NAMELESS } from '../names.js';
  * @param {Scene} scene
  * @returns {Tile[]}
  */
-export function tilesOf({ room, own, speakers, unplayable }) {
+export function tilesOf({ room, own, over, speakers, unplayable }) {
   const tiles = [selfTile(room.self, own, speakers)];
   for (const peer of room.peers.values()) {
     const cameras = tracksOf(peer, 'video').filter((track) => track.source !== 'screen');
@@ -38,7 +39,7 @@ export function tilesOf({ room, own, speakers, unplayable }) {
       kind: 'camera',
       track: camera?.id ?? null,
       media: camera && !camera.muted ? room.media(camera.id) : null,
-      expected: camera !== null && !camera.muted,
+      expected: camera !== null && !camera.muted && !over,
       unplayable: camera !== null && unplayable.has(camera.id),
       silent: !hasMicrophone(peer),
       speaking: speakers.has(peer.id),
@@ -52,7 +53,7 @@ export function tilesOf({ room, own, speakers, unplayable }) {
         kind: 'screen',
         track: screen.id,
         media: screen.muted ? null : room.media(screen.id),
-        expected: !screen.muted,
+        expected: !screen.muted && !over,
         unplayable: unplayable.has(screen.id),
         silent: false,
         speaking: false,

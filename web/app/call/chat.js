@@ -52,6 +52,8 @@ export class Chat extends Component {
   #drawn = new Map();
   /** @type {ChatMessage | null} */
   #last = null;
+  /** @type {ChatState['messages'] | null} what the log shows */
+  #shown = null;
 
   constructor() {
     super({ messages: [], others: [], to: '', toName: '' });
@@ -72,14 +74,26 @@ export class Chat extends Component {
     );
   }
 
-  /** Puts the caret where one writes. */
-  focusInput() {
-    this.#input.focus();
+  /** Shows the last messages, and puts the caret where one writes. */
+  open() {
+    this.render();
+    this.#log.scrollTop = this.#log.scrollHeight;
+    // On a phone the keyboard would cover what is to be read.
+    if (!matchMedia('(pointer: coarse)').matches) this.#input.focus();
   }
 
   /** @override */
   render() {
     const { messages, to } = this.state;
+    if (messages !== this.#shown) this.#renderLog(messages);
+    const gone = this.#fillTo();
+    this.#send.disabled = gone;
+    this.#input.placeholder = gone ? 'They have left' : to ? 'Write privately' : 'Write to everyone';
+  }
+
+  /** @param {ChatState['messages']} messages */
+  #renderLog(messages) {
+    this.#shown = messages;
     const reading = this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < READING;
     const first = messages[0]?.number ?? Infinity;
     for (const [number, { item }] of this.#drawn) {
@@ -91,10 +105,6 @@ export class Chat extends Component {
     if (messages.length === 0) this.#log.append(this.#empty);
     else this.#empty.remove();
     if (reading || messages.at(-1)?.own) this.#log.scrollTop = this.#log.scrollHeight;
-
-    const gone = this.#fillTo();
-    this.#send.disabled = gone;
-    this.#input.placeholder = gone ? 'They have left' : to ? 'Write privately' : 'Write to everyone';
   }
 
   /** @param {ChatMessage} message */

@@ -17,11 +17,12 @@ export function dragToCorner(element, enabled, drop) {
     const release = new AbortController();
     const { signal } = release;
     let dragging = false;
+    // A quick hand is off the element before the first move is told.
+    element.setPointerCapture(down.pointerId);
     element.addEventListener('pointermove', (move) => {
       const x = move.clientX - down.clientX;
       const y = move.clientY - down.clientY;
       if (!dragging && Math.hypot(x, y) < SLACK) return;
-      if (!dragging) element.setPointerCapture(down.pointerId);
       dragging = true;
       element.toggleAttribute('data-dragging', true);
       element.style.translate = `${x}px ${y}px`;

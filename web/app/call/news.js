@@ -3,6 +3,9 @@
 /** People who come or go together are told of together. */
 const TOGETHER_MS = 600;
 
+/** More than these nobody reads: the oldest goes. */
+const MOST = 3;
+
 /**
  * What has happened lately, as toasts. Fires 'change' when `toasts` changes.
  */
@@ -23,14 +26,19 @@ export class News extends EventTarget {
   /**
    * @param {string} text
    * @param {{label: string, run: () => void}} [action]
-   * @param {boolean} [stays] until it is acted on or dropped
-   * @returns {number} names it for drop()
+   * @param {Pick<Toast, 'stays' | 'about'>} [options]
    */
-  tell(text, action, stays = false) {
+  tell(text, action, options = {}) {
     const number = ++this.#count;
+    const kept = this.#toasts.filter((toast) => !options.about || toast.about !== options.about);
+    const oldest = kept.length >= MOST ? kept.find((toast) => !toast.stays) : undefined;
+    this.#set([...kept.filter((toast) => toast !== oldest), { number, text, action: action?.label, ...options }]);
     if (action) this.#actions.set(number, action.run);
-    this.#set([...this.#toasts, { number, text, action: action?.label, stays }]);
-    return number;
+  }
+
+  /** @param {string} about it needs no more telling */
+  dropAbout(about) {
+    this.#set(this.#toasts.filter((toast) => toast.about !== about));
   }
 
   /**
@@ -53,7 +61,6 @@ export class News extends EventTarget {
 
   /** @param {number} number */
   drop(number) {
-    this.#actions.delete(number);
     this.#set(this.#toasts.filter((toast) => toast.number !== number));
   }
 
@@ -66,6 +73,9 @@ export class News extends EventTarget {
   /** @param {readonly Toast[]} toasts */
   #set(toasts) {
     this.#toasts = toasts;
+    for (const number of this.#actions.keys()) {
+      if (!toasts.some((toast) => toast.number === number)) this.#actions.delete(number);
+    }
     this.dispatchEvent(new Event('change'));
   }
 }

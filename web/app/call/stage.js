@@ -35,8 +35,8 @@ const SHORT = 480;
 /** A window that is being resized settles before the SFU is told. */
 const SETTLE_MS = 200;
 
-/** How the view ranks what it shows: the main tile before the others. */
-const PRIORITY = { main: 2, other: 1 };
+/** How the view ranks what it shows; a picture that is off can wait. */
+const PRIORITY = { main: 2, other: 1, off: 0 };
 
 /**
  * Where the pictures are. Places the tiles, keeps what is pinned, and emits
@@ -230,7 +230,7 @@ export class Stage extends Component {
         track: tile.track,
         width: Math.round(box.width * devicePixelRatio),
         height: Math.round(box.height * devicePixelRatio),
-        priority: main ? PRIORITY.main : PRIORITY.other,
+        priority: !tile.expected ? PRIORITY.off : main ? PRIORITY.main : PRIORITY.other,
       });
     }
     const told = JSON.stringify(shown);

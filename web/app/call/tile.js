@@ -27,7 +27,7 @@ import { hue, initials } from '../names.js';
  * @property {boolean} floating it is small and lies over others
  */
 
-/** Nothing decoded for so many looks, one per LOOK_MS: the link is weak. */
+/** No new frame for so many looks, one per LOOK_MS: the link is weak. */
 const STALLED_LOOKS = 3;
 const LOOK_MS = 1000;
 
@@ -47,7 +47,7 @@ export class TileElement extends Component {
   #pin = h('button', { type: 'button', class: 'round', onclick: () => this.emit('pin') });
   #expand = h('button', { type: 'button', class: 'round', 'aria-label': 'Full screen', title: 'Full screen', onclick: () => this.#toggleFullscreen() }, icon('expand'));
   #playing = false;
-  #frames = 0;
+  #frameCame = true;
   #stalledLooks = 0;
 
   /** @param {TileState} state */
@@ -61,7 +61,10 @@ export class TileElement extends Component {
     this.#video.muted = true; // Sound has elements of its own.
     this.#video.addEventListener('playing', () => this.#pictureCame());
     this.#video.addEventListener('resize', () => this.#resized());
-    this.addEventListener('dblclick', () => this.emit('pin'));
+    this.addEventListener('dblclick', (event) => {
+      // Not the second of two clicks on a button of ours.
+      if (!(event.target instanceof Element && event.target.closest('button'))) this.emit('pin');
+    });
     this.append(this.#video, this.#avatar, this.#label, this.#note, h('div', { class: 'tools' }, this.#expand, this.#pin));
   }
 
@@ -147,13 +150,22 @@ export class TileElement extends Component {
     const { tile } = this.state;
     if (document.hidden || tile.self || tile.kind === 'screen' || !tile.expected || !this.#playing) {
       this.#stalledLooks = 0;
+      this.#frameCame = true;
       return;
     }
-    const frames = this.#video.getVideoPlaybackQuality().totalVideoFrames;
     const before = this.#stalledLooks;
-    this.#stalledLooks = frames === this.#frames ? before + 1 : 0;
-    this.#frames = frames;
+    this.#stalledLooks = this.#frameCame ? 0 : before + 1;
+    this.#awaitFrame();
     if (before >= STALLED_LOOKS !== this.#stalledLooks >= STALLED_LOOKS) this.changed();
+  }
+
+  /** Asks to be told of the next frame. (Firefox counts none of a stream's.) */
+  #awaitFrame() {
+    if (!('requestVideoFrameCallback' in this.#video)) return;
+    this.#frameCame = false;
+    this.#video.requestVideoFrameCallback(() => {
+      this.#frameCame = true;
+    });
   }
 
   #toggleFullscreen() {

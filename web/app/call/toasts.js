@@ -7,10 +7,10 @@ import { h } from '../dom.js';
  * @property {string} text
  * @property {string} [action] what a click on it does, as a label
  * @property {boolean} [stays] until it is acted on
+ * @property {string} [about] the next one about the same takes its place
  */
 
 const STAY_MS = 4500;
-const MOST = 3;
 
 /**
  * Short news that go away by themselves. Emits 'act' and 'gone', both with
@@ -35,7 +35,7 @@ export class Toasts extends Component {
 
   /** @override */
   render() {
-    const toasts = this.state.toasts.slice(-MOST);
+    const { toasts } = this.state;
     for (const [number, { element, timer }] of this.#drawn) {
       if (toasts.some((toast) => toast.number === number)) continue;
       clearTimeout(timer);

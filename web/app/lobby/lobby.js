@@ -66,7 +66,7 @@ export class Lobby extends Component {
   /** @override */
   connected() {
     // On a phone the keyboard would cover the picture: wait for a tap there.
-    if (matchMedia('(hover: hover)').matches) (this.state.name ? this.#join : this.#name).focus();
+    if (!matchMedia('(pointer: coarse)').matches) (this.state.name ? this.#join : this.#name).focus();
   }
 
   /** @override */

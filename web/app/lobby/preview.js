@@ -23,7 +23,7 @@ export class Preview extends Component {
   #retry = h('button', { type: 'button', 'data-testid': 'retry', onclick: () => this.emit('retry') }, 'Try again');
   #problem = h('div', { class: 'problem', role: 'alert', 'data-testid': 'problem' }, this.#what, this.#next, this.#retry);
   #meter = new LevelMeter();
-  #microphone = h('button', { type: 'button', class: 'switch', 'data-testid': 'microphone', onclick: () => this.#turn('microphone') });
+  #microphone = h('button', { type: 'button', class: 'switch', 'data-testid': 'mic', onclick: () => this.#turn('microphone') });
   #camera = h('button', { type: 'button', class: 'switch', 'data-testid': 'camera', onclick: () => this.#turn('camera') });
 
   constructor() {

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { peopleOf, soundsOf, tilesOf } from '../call/cast.js';
+
+const OFF = { wanted: false, track: null, problem: null };
+
+/**
+ * A room with one other peer, who publishes these tracks; those with `media`
+ * are received.
+ *
+ * @param {{id: string, kind: string, source: string, muted?: boolean, media?: boolean}[]} tracks
+ * @param {object} [more]
+ */
+function scene(tracks, more = {}) {
+  const peer = { id: 'p1', name: 'Bo', tracks: new Map(tracks.map((track) => [track.id, { muted: false, ...track }])) };
+  const room = {
+    self: { id: 'me', name: 'Ann', tracks: new Map() },
+    peers: new Map([['p1', peer]]),
+    media: (/** @type {string} */ id) => (tracks.find((track) => track.id === id)?.media ? `media of ${id}` : null),
+  };
+  const own = { camera: OFF, microphone: OFF, devices: [], chosen: { camera: '', microphone: '', speaker: '' } };
+  return /** @type {any} */ ({ room, own, sharing: false, over: false, speakers: new Set(), unplayable: new Set(), ...more });
+}
+
+const CAMERA = { id: 'c', kind: 'video', source: 'camera' };
+const MICROPHONE = { id: 'm', kind: 'audio', source: 'microphone' };
+const SCREEN = { id: 's', kind: 'video', source: 'screen' };
+
+for (const { name, tracks, more, want } of [
+  { name: 'nothing published', tracks: [], want: { track: null, media: null, expected: false, silent: true } },
+  { name: 'camera received', tracks: [{ ...CAMERA, media: true }, MICROPHONE], want: { track: 'c', media: 'media of c', expected: true, silent: false } },
+  { name: 'camera on its way', tracks: [CAMERA], want: { track: 'c', media: null, expected: true } },
+  { name: 'camera off', tracks: [{ ...CAMERA, muted: true, media: true }], want: { track: 'c', media: null, expected: false } },
+  { name: 'microphone off', tracks: [{ ...MICROPHONE, muted: true }], want: { silent: true } },
+  { name: 'only the sound of a screen', tracks: [{ id: 'sa', kind: 'audio', source: 'screen-audio' }], want: { silent: true } },
+  { name: 'speaking', tracks: [MICROPHONE], more: { speakers: new Set(['p1']) }, want: { speaking: true } },
+  { name: 'a codec we do not have', tracks: [CAMERA], more: { unplayable: new Set(['c']) }, want: { unplayable: true } },
+  { name: 'the room is lost', tracks: [CAMERA], more: { over: true }, want: { expected: false } },
+]) {
+  test(`tile: ${name}`, () => {
+    const tile = tilesOf(scene(tracks, more)).find((found) => found.peer === 'p1');
+    for (const [key, value] of Object.entries(want)) assert.equal(/** @type {any} */ (tile)[key], value, key);
+  });
+}
+
+test('we are first, and a screen follows whose it is', () => {
+  const tiles = tilesOf(scene([{ ...CAMERA, media: true }, { ...SCREEN, media: true }]));
+  assert.deepEqual(tiles.map(({ key, kind, self }) => [key, kind, self]), [['self', 'camera', true], ['p1', 'camera', false], ['s', 'screen', false]]);
+});
+
+test('people are listed with what they have on', () => {
+  const [self, other] = peopleOf(scene([CAMERA, { ...MICROPHONE, muted: true }, SCREEN], { sharing: true }));
+  assert.deepEqual({ ...self }, { id: 'me', name: 'Ann', self: true, microphone: false, camera: false, sharing: true });
+  assert.deepEqual({ ...other }, { id: 'p1', name: 'Bo', self: false, microphone: false, camera: true, sharing: true });
+});
+
+test('every sound that is received is heard', () => {
+  const { room } = scene([{ ...MICROPHONE, media: true }, { id: 'sa', kind: 'audio', source: 'screen-audio', media: true }, { ...CAMERA, media: true }]);
+  assert.deepEqual([...soundsOf(room).keys()], ['m', 'sa']);
+});
