@@ -94,7 +94,7 @@ var table = []Setting{
 	row("turn.secret", func(c *Config) *Secret { return &c.TURN.Secret }, "", secret(),
 		"Signs TURN credentials. Empty makes a random one at every start; set it to let another service hand out credentials. Better in the environment or the file than as a flag, which other users of the machine can see."),
 	row("turn.credential_ttl", func(c *Config) *time.Duration { return &c.TURN.CredentialTTL }, 12*time.Hour, duration(time.Minute, 7*24*time.Hour),
-		"How long TURN credentials work after they were handed out. A relayed call cannot outlast them."),
+		"How long TURN credentials open new relays after they were handed out. A relay that is open goes on for up to a day more."),
 	row("turn.relay_ports", func(c *Config) *PortRange { return &c.TURN.RelayPorts }, PortRange{}, portRange(),
 		"The UDP ports of relayed addresses; a firewall must let them in for peers elsewhere. Calls through this server's own SFU do not need them."),
 	row("turn.allocations_per_user", func(c *Config) *int { return &c.TURN.AllocationsPerUser }, 16, whole(1, 100_000),

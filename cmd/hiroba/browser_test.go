@@ -6,13 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+
+	"github.com/hiroba-rtc/hiroba/configs"
 )
 
 // browser is one Chromium with fake devices; each page of it is a tab.
@@ -22,7 +26,8 @@ type browser struct {
 }
 
 // startBrowser starts Chromium for one test. A machine without it fails.
-func startBrowser(t testing.TB) *browser {
+// Cameras work on pages from this machine, and from the origins given.
+func startBrowser(t testing.TB, origins ...string) *browser {
 	t.Helper()
 	options := []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(chromium(t)),
@@ -41,6 +46,9 @@ func startBrowser(t testing.TB) *browser {
 		"autoplay-policy": "no-user-gesture-required",
 		// Without a network, loopback is all there is to meet on.
 		"allow-loopback-in-peer-connection": true,
+		// Chromium writes much when UDP is slow, and stops when nobody reads.
+		"log-level": "3", "disable-logging": true,
+		"unsafely-treat-insecure-origin-as-secure": strings.Join(origins, ","),
 	} {
 		options = append(options, chromedp.Flag(name, value))
 	}
@@ -82,15 +90,22 @@ type tab struct {
 
 // watch notes every PeerConnection of a page and how often it offered, for
 // tests to look at; the SDK keeps them to itself. With the name of a transport
-// in relay, the connection has TURN over that and nothing else.
+// in relay, the connection has TURN over that, as the server's welcome offers
+// it, and nothing else.
 const watch = `
 	window.connections = [];
+	window.WebSocket = class extends window.WebSocket {
+		constructor(...args) {
+			super(...args);
+			this.addEventListener('message', (m) => { window.welcome = JSON.parse(m.data).welcome; }, { once: true });
+		}
+	};
 	window.RTCPeerConnection = class extends window.RTCPeerConnection {
 		offers = 0;
 		constructor(settings = {}) {
 			const relay = %q;
 			if (relay) {
-				const servers = (settings.iceServers ?? []).flatMap((s) => [s.urls].flat().map((urls) => ({ ...s, urls })));
+				const servers = window.welcome.iceServers.flatMap((s) => s.urls.map((urls) => ({ ...s, urls })));
 				settings = { ...settings, iceTransportPolicy: 'relay', iceServers: servers.filter((s) => s.urls.endsWith('transport=' + relay)) };
 			}
 			super(settings);
@@ -312,6 +327,32 @@ func threePagesInOneRoom(t *testing.T, relay string) {
 	}
 	frames := maxOf(ann.inbound().Frames)
 	ann.waits("pictures going on", fmt.Sprintf(`%s.then((s) => Math.max(...s.Frames) > %d)`, inboundScript, frames+5))
+}
+
+// A server has one public address, as most have: STUN, TURN and media share it,
+// and a browser that lists the first two would not hear the third.
+func TestOneAddressForEverything(t *testing.T) {
+	host := netip.MustParseAddr("127.0.0.1")
+	for _, addr := range machineAddrs() {
+		if addr.Is4() {
+			host = addr
+		}
+	}
+	if host.IsLoopback() {
+		t.Skip("this machine has no address but loopback, on which the server listens on several")
+	}
+	_, url := runServer(t, func(c *configs.Config) { c.Host, c.Access = host, configs.AccessOpen })
+	url = strings.Replace(url, "localhost", host.String(), 1)
+	b := startBrowser(t, url)
+	ann, bob := b.open("Ann", url+"/r/tea", ""), b.open("Bob", url+"/r/tea", "")
+	ann.join("Ann")
+	bob.join("Bob")
+	for _, p := range []*tab{ann, bob} {
+		p.sees(1)
+		if got := evaluate[string](p, route); strings.HasPrefix(got, "relay") {
+			t.Errorf("%s's media goes over %q although there is a straight way", p.name, got)
+		}
+	}
 }
 
 // tiles is true when the page shows n of them.

@@ -93,6 +93,8 @@ func (s *server) assemble(config configs.Config, log *slog.Logger, registry *pro
 		if s.turn, err = s.startTURN(config, secret, log, registry); err != nil {
 			return err
 		}
+	} else if err := s.refuseTURN(); err != nil {
+		return err
 	}
 	s.service = signaling.NewService(signaling.Config{
 		Limits:     limits(config.Limits),
@@ -127,6 +129,16 @@ func (s *server) startTURN(config configs.Config, secret []byte, log *slog.Logge
 		out.Self = append(out.Self, u.Addr())
 	}
 	return turn.New(out)
+}
+
+// refuseTURN closes the ways to a relay that is not wanted, so that strangers
+// do not wait there.
+func (s *server) refuseTURN() error {
+	errs := []error{s.port.TURNTCP().Close()}
+	for _, u := range s.port.UDP() {
+		errs = append(errs, u.TURN().Close())
+	}
+	return errors.Join(errs...)
 }
 
 func limits(l configs.Limits) signaling.Limits {

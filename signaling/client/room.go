@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/pion/webrtc/v4"
@@ -133,9 +134,15 @@ func (r *Room) open(config Config) error {
 	}
 	settings := webrtc.Configuration{ICETransportPolicy: config.TransportPolicy}
 	for _, s := range r.link.Welcome().GetIceServers() {
-		settings.ICEServers = append(settings.ICEServers, webrtc.ICEServer{
-			URLs: s.GetUrls(), Username: s.GetUsername(), Credential: s.GetCredential(),
-		})
+		server := webrtc.ICEServer{Username: s.GetUsername(), Credential: s.GetCredential()}
+		for _, url := range s.GetUrls() {
+			if wantsServer(url, config.TransportPolicy) {
+				server.URLs = append(server.URLs, url)
+			}
+		}
+		if len(server.URLs) > 0 {
+			settings.ICEServers = append(settings.ICEServers, server)
+		}
 	}
 	var err error
 	if r.pc, err = api.NewPeerConnection(settings); err != nil {
@@ -174,6 +181,17 @@ func (r *Room) open(config Config) error {
 		r.channels[label], r.opened[label] = channel, opened
 	}
 	return nil
+}
+
+// wantsServer says whether an ICE server is of use on the connection to the
+// SFU. STUN, TURN and the SFU are one UDP socket: who reaches TURN over UDP
+// there reaches the SFU itself, and a browser would not even hear it (see
+// docs/protocol.md). Only who wants a relay gets one over UDP.
+func wantsServer(url string, policy webrtc.ICETransportPolicy) bool {
+	if policy == webrtc.ICETransportPolicyRelay {
+		return strings.HasPrefix(url, "turn")
+	}
+	return strings.HasPrefix(url, "turn") && strings.HasSuffix(url, "transport=tcp")
 }
 
 // addMedia adds the tracks to send, and after them the slots.

@@ -2,6 +2,7 @@ import { Channel } from './channel.js';
 import { asHirobaError, HirobaError, serverError } from './errors.js';
 import { Events } from './events.js';
 import { decodeFrame, encodeFrame } from './frame.js';
+import { iceServersFor } from './ice.js';
 import { Link } from './link.js';
 import { Media } from './media.js';
 import { Negotiation } from './negotiation.js';
@@ -102,7 +103,7 @@ export class Room {
    */
   constructor(link, { name = '', iceServers, iceTransportPolicy = 'all' }) {
     this.#link = link;
-    this.#media = new Media({ iceServers: iceServers ?? rtcIceServers(link.welcome), iceTransportPolicy }, {
+    this.#media = new Media({ iceServers: iceServers ?? iceServersFor(link.welcome.iceServers, iceTransportPolicy), iceTransportPolicy }, {
       candidate: (candidate) => link.tell({ candidate: { to: 'sfu', ...candidate } }),
       badCandidate: (cause) => this.#fail(new HirobaError('BAD_CANDIDATE',
         'The browser refused an address that the server can be reached at; others may still work.', { cause })),
@@ -420,14 +421,6 @@ export class Room {
     this.#state = state;
     this.#events.fire('state', state, error);
   }
-}
-
-/**
- * @param {wire.Welcome} welcome
- * @returns {RTCIceServer[]}
- */
-function rtcIceServers({ iceServers = [] }) {
-  return iceServers.map(({ urls = [], username, credential }) => ({ urls, username, credential }));
 }
 
 /** @param {string} text */

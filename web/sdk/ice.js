@@ -1,0 +1,25 @@
+/**
+ * The ICE servers of the connection to the SFU.
+ */
+
+/** @import { IceServer } from './messages.d.ts' */
+
+/**
+ * What the server offers, as RTCConfiguration wants it.
+ *
+ * STUN, TURN and the SFU are one UDP socket. A browser hands every datagram
+ * that comes from the address of a STUN or TURN/UDP server of its own to that
+ * server's handler, so with those in its list it would never hear the SFU's
+ * answers. Nothing is lost without them: who reaches TURN over UDP on that
+ * port reaches the SFU itself there. Only who wants a relay gets them.
+ *
+ * @param {IceServer[] | undefined} servers
+ * @param {RTCIceTransportPolicy} policy
+ * @returns {RTCIceServer[]}
+ */
+export function iceServersFor(servers = [], policy) {
+  const wanted = policy === 'relay' ? (/** @type {string} */ url) => /^turns?:/.test(url) : (/** @type {string} */ url) => /^turns?:.*[?&]transport=tcp/.test(url);
+  return servers
+    .map(({ urls = [], username, credential }) => ({ urls: urls.filter(wanted), username, credential }))
+    .filter(({ urls }) => urls.length > 0);
+}
