@@ -34,7 +34,7 @@ const MOST = 25;
 const MARGIN = 16;
 
 /** The floating self-view may be at most this share of another tile. */
-const FLOATING_SHARE = 1 / 5;
+const FLOATING_SHARE = 1 / 8;
 
 /** A shared screen of this aspect or wider is the usual one. */
 const SCREEN = 16 / 9;

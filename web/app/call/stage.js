@@ -17,6 +17,12 @@ import { TileElement } from './tile.js';
  */
 
 /**
+ * A tile and where it is.
+ *
+ * @typedef {{tile: Tile, box: Box, main: boolean}} Placed
+ */
+
+/**
  * What is on the stage, for the SFU: see `view` of the SDK.
  *
  * @typedef {object} Shown
@@ -98,7 +104,7 @@ export class Stage extends Component {
     const { width, height } = this.#size;
     if (width === 0 || height === 0) return;
 
-    if (!tiles.some((tile) => tile.key === this.#pinned)) this.#pinned = null;
+    this.#forget(new Set(tiles.map((tile) => tile.key)));
     const now = Date.now();
     for (const tile of tiles) if (tile.speaking) this.#spoke.set(tile.key, now);
 
@@ -118,23 +124,45 @@ export class Stage extends Component {
     });
 
     this.#seats = choose(others.map((tile) => tile.key), this.#seats, arrangement.others.length, this.#spoke);
-    /** @type {Map<string, {tile: Tile, box: Box, main: boolean}>} */
-    const placed = new Map();
-    if (main && arrangement.main) placed.set(main.key, { tile: main, box: arrangement.main, main: true });
-    this.#seats.forEach((key, seat) => {
-      const tile = others.find((other) => other.key === key);
-      const box = arrangement.others[seat];
-      if (tile && box) placed.set(key, { tile, box, main: false });
-    });
-    if (self && arrangement.self) {
-      const box = arrangement.floating ? inCorner(arrangement.self, this.#corner, this.#size) : arrangement.self;
-      placed.set(self.key, { tile: self, box: { ...box, x: box.x + spare.left }, main: false });
-    }
-
+    const placed = this.#placesOf(tiles, main, arrangement, spare.left);
     this.#place(placed, arrangement.floating);
     this.#placeMore(arrangement, others.length - this.#seats.length);
     this.toggleAttribute('data-alone', alone);
     this.#tellShown(placed);
+  }
+
+  /**
+   * Who is where.
+   *
+   * @param {Tile[]} tiles
+   * @param {Tile | undefined} main
+   * @param {Arrangement} arrangement
+   * @param {number} left what our own tile leaves free beside it
+   * @returns {Map<string, Placed>} by tile key, the main one first
+   */
+  #placesOf(tiles, main, arrangement, left) {
+    /** @type {Map<string, Placed>} */
+    const placed = new Map();
+    if (main && arrangement.main) placed.set(main.key, { tile: main, box: arrangement.main, main: true });
+    this.#seats.forEach((key, seat) => {
+      const tile = tiles.find((other) => other.key === key);
+      const box = arrangement.others[seat];
+      if (tile && box) placed.set(key, { tile, box, main: false });
+    });
+    const self = tiles.find((tile) => tile.self);
+    if (self && arrangement.self) {
+      const box = arrangement.floating ? inCorner(arrangement.self, this.#corner, this.#size) : arrangement.self;
+      placed.set(self.key, { tile: self, box: { ...box, x: box.x + left }, main: false });
+    }
+    return placed;
+  }
+
+  /** @param {ReadonlySet<string>} present everything else is gone */
+  #forget(present) {
+    if (this.#pinned !== null && !present.has(this.#pinned)) this.#pinned = null;
+    for (const known of [this.#spoke, this.#aspects]) {
+      for (const key of known.keys()) if (!present.has(key)) known.delete(key);
+    }
   }
 
   /**
@@ -160,7 +188,7 @@ export class Stage extends Component {
   }
 
   /**
-   * @param {Map<string, {tile: Tile, box: Box}>} placed
+   * @param {Map<string, Placed>} placed
    * @param {boolean} floating
    */
   #place(placed, floating) {
@@ -220,7 +248,7 @@ export class Stage extends Component {
     this.changed();
   }
 
-  /** @param {Map<string, {tile: Tile, box: Box, main: boolean}>} placed */
+  /** @param {Map<string, Placed>} placed */
   #tellShown(placed) {
     /** @type {Shown[]} */
     const shown = [];

@@ -66,7 +66,9 @@ export class Lobby extends Component {
   /** @override */
   connected() {
     // On a phone the keyboard would cover the picture: wait for a tap there.
-    if (!matchMedia('(pointer: coarse)').matches) (this.state.name ? this.#join : this.#name).focus();
+    if (matchMedia('(pointer: coarse)').matches) return;
+    if (this.state.name) this.#join.focus({ focusVisible: false });
+    else this.#name.focus();
   }
 
   /** @override */
