@@ -168,9 +168,10 @@ func (v *Visitor) answer(message *protocol.ClientMessage, event *protocol.Event,
 // end. Every visitor has to be closed by its transport; one whose session has
 // ended closes itself. Only the first call has an effect.
 func (v *Visitor) Close(reason *protocol.Error) {
-	if v.session.End(reason) && reason != nil {
-		v.service.metrics.refuse(reason)
+	if reason != nil && v.session.Open() {
+		v.service.metrics.refuse(reason) // first: the client may look at once
 	}
+	v.session.End(reason)
 	v.unjoined.Stop()
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -1,22 +1,35 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"os"
 	"time"
+
+	"github.com/hiroba-rtc/hiroba/configs"
 )
 
 // healthCommand is `hiroba health`.
 type healthCommand struct {
-	URL string `arg:"" optional:"" help:"The server; http://127.0.0.1:PORT, with PORT from HIROBA_PORT or 8080, when left out."`
+	URL string `arg:"" optional:"" help:"The server; when left out, the one that the configuration of this machine describes."`
 }
 
 // Run fails unless the server answers that it is well.
 func (c *healthCommand) Run(ctx context.Context) error {
-	url := cmp.Or(c.URL, "http://127.0.0.1:"+cmp.Or(os.Getenv("HIROBA_PORT"), "8080"))
+	url := c.URL
+	if url == "" {
+		config, err := configs.Load(configs.Sources{Environ: os.Environ()})
+		if err != nil {
+			return fmt.Errorf("the configuration cannot be used:\n%w", err)
+		}
+		host := config.Host
+		if host.IsUnspecified() {
+			host = netip.MustParseAddr("127.0.0.1")
+		}
+		url = "http://" + netip.AddrPortFrom(host, uint16(config.Port)).String()
+	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/healthz", nil)

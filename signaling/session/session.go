@@ -77,18 +77,17 @@ func (s *Session) Send(event *protocol.Event, re string) {
 
 // End ends the session. What is in the outbox still goes out to whoever is
 // attached, then the reason; nil means that the client wanted it. Only the
-// first call has an effect, and returns true.
-func (s *Session) End(reason *protocol.Error) (first bool) {
+// first call has an effect.
+func (s *Session) End(reason *protocol.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended {
-		return false
+		return
 	}
 	if reason != nil {
 		s.outbox.Append(reason.AsFatal().Event(), "")
 	}
 	s.end(reason, false)
-	return true
 }
 
 // EndWith answers the message with the id re by the reason, which is fatal,
@@ -109,6 +108,9 @@ func (s *Session) end(reason *protocol.Error, abrupt bool) {
 	s.kill()
 	s.notify()
 }
+
+// Open says whether the session goes on.
+func (s *Session) Open() bool { return s.life.Err() == nil }
 
 // Done is closed when the session has ended.
 func (s *Session) Done() <-chan struct{} { return s.life.Done() }

@@ -27,6 +27,8 @@ const (
 	writeTimeout = 10 * time.Second
 	// closeTimeout bounds the closing handshake.
 	closeTimeout = time.Second
+	// lingerBytes is how much of what a client goes on sending is read then.
+	lingerBytes = 4 << 20
 	// compressFrom is the size in bytes from which JSON is worth compressing:
 	// in practice, messages with an SDP.
 	compressFrom = 1024
@@ -163,15 +165,26 @@ func (l *link) run(ctx context.Context) {
 	// Closing the visitor ends its session, and that ends the writer.
 	l.visitor.Close(l.read(ctx))
 	<-written
+	if l.visitor.Session().Reason() != nil {
+		l.linger()
+	}
+}
+
+// linger reads on for a moment after our last words. A connection that is
+// closed with bytes unread is reset, and the client might never see them.
+func (l *link) linger() {
+	conn := l.conn.NetConn()
+	_ = conn.SetReadDeadline(time.Now().Add(closeTimeout))
+	_, _ = io.CopyN(io.Discard, conn, lingerBytes)
 }
 
 // read takes messages until the connection or the session ends. It returns
 // why, if that was the client's fault.
 func (l *link) read(ctx context.Context) *protocol.Error {
 	// A message over the largest limit is not read to its end; one over its
-	// own kind's limit is read and answered.
+	// own kind's limit is read and answered. The library's own limit would
+	// count bytes before they are decompressed, and leave without a word.
 	largest := int64(max(l.limits.DescriptionBytes, l.limits.MessageBytes))
-	l.conn.SetReadLimit(largest)
 	heard := func(string) error {
 		select {
 		case <-l.visitor.Session().Done():
@@ -190,13 +203,12 @@ func (l *link) read(ctx context.Context) *protocol.Error {
 		if err != nil {
 			return l.readError(err)
 		}
-		// The library's limit counts bytes on the wire, before they are
-		// decompressed.
 		buffer.Reset()
 		if n, err := buffer.ReadFrom(io.LimitReader(reader, largest+1)); err != nil {
 			return l.readError(err)
 		} else if n > largest {
-			return l.readError(websocket.ErrReadLimit)
+			return protocol.Errorf(protocol.Error_MESSAGE_TOO_LARGE,
+				"The message has more than %d bytes. Send large things over the DataChannel.", largest)
 		}
 		if event := l.receive(ctx, frame, buffer.Bytes()); event != nil {
 			select {
@@ -225,11 +237,7 @@ func (l *link) receive(ctx context.Context, frame int, data []byte) *protocol.Ev
 // readError says what ended the reading: nil when the client went away.
 func (l *link) readError(err error) *protocol.Error {
 	var timeout net.Error
-	switch {
-	case errors.Is(err, websocket.ErrReadLimit):
-		return protocol.Errorf(protocol.Error_MESSAGE_TOO_LARGE,
-			"The message has more than %d bytes. Send large things over the DataChannel.", l.limits.DescriptionBytes)
-	case errors.As(err, &timeout) && timeout.Timeout():
+	if errors.As(err, &timeout) && timeout.Timeout() {
 		return protocol.Errorf(protocol.Error_SILENT, "Nothing was heard for %v. Connect again.", l.silence)
 	}
 	return nil
