@@ -93,6 +93,17 @@ func newPayloadTypes(codecs []webrtc.RTPCodecParameters) *payloadTypes {
 	return p
 }
 
+// mapFrom says which of our payload types carries what each of theirs does; 0
+// is none.
+func (p *payloadTypes) mapFrom(theirs *payloadTypes) (out [128]uint8) {
+	for pt, key := range theirs.keys {
+		if key != "" {
+			out[pt] = p.byKey[key]
+		}
+	}
+	return out
+}
+
 // parseApt reads the associated payload type (RFC 4588, 8.6).
 func parseApt(fmtp string) (uint8, bool) {
 	value := parseFmtp(fmtp)["apt"]

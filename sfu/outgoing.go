@@ -28,9 +28,10 @@ type outgoing struct {
 	ids     extensions
 	rate    uint32 // Hz
 
-	live    bool      // the connection is up
-	source  *incoming // nil while the slot is empty or silent
-	waiting bool      // for a keyframe of the source
+	live    bool       // the connection is up
+	source  *incoming  // nil while the slot is empty or silent
+	mapped  [128]uint8 // the source's payload types in ours, 0 is none
+	waiting bool       // for a keyframe of the source
 	stream  *forward.Stream
 	// sources are those of the stream's eras, for retransmissions.
 	sources map[uint64]*incoming
@@ -89,6 +90,7 @@ func (o *outgoing) carry(source *incoming) {
 		return
 	}
 	source.add(o)
+	o.mapped = o.types.mapFrom(source.types)
 	o.sources[source.serial] = source
 	for serial := range o.sources {
 		if len(o.sources) <= 4 {
@@ -112,8 +114,8 @@ func (o *outgoing) forward(now time.Time, p *packet) {
 		}
 		o.waiting = false
 	}
-	payloadType, ok := o.types.byKey[o.source.types.keys[p.header.PayloadType&0x7f]]
-	if !ok {
+	payloadType := o.mapped[p.header.PayloadType&0x7f]
+	if payloadType == 0 {
 		o.metrics.dropped.WithLabelValues("codec").Inc()
 		return
 	}

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"runtime"
@@ -24,6 +24,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/hiroba-rtc/hiroba/configs"
+	"github.com/hiroba-rtc/hiroba/internal/udp"
 	"github.com/hiroba-rtc/hiroba/signaling/client"
 )
 
@@ -167,7 +168,7 @@ func BenchmarkForwarding(b *testing.B) {
 
 	const forwarded = "hiroba_sfu_packets_forwarded_total"
 	const run = 10 * time.Second
-	var server, floors []float64
+	var server, single, batched []float64
 	for b.Loop() {
 		before, packets := cpuTime(), metric(b, url, forwarded)
 		<-time.After(run)
@@ -176,16 +177,19 @@ func BenchmarkForwarding(b *testing.B) {
 			b.Fatalf("only %.0f packets were forwarded in %v", sent, run)
 		}
 		server = append(server, float64(used.Nanoseconds())/1000/sent)
-		floors = append(floors, floor(b, run/2))
+		single = append(single, floor(b, run/2, false))
+		batched = append(batched, floor(b, run/2, true))
 	}
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(median(server), "µs/forward")
-	b.ReportMetric(median(floors), "µs/floor")
-	b.ReportMetric(median(server)/median(floors), "×floor")
+	b.ReportMetric(median(single), "µs/floor-single")
+	b.ReportMetric(median(batched), "µs/floor-batched")
+	b.ReportMetric(median(server)/median(batched), "×floor-batched")
 }
 
-// floor is the CPU time in µs per packet of sealing and sending alone.
-func floor(b *testing.B, run time.Duration) float64 {
+// floor is the CPU time in µs per packet of sealing and sending alone, one by
+// one or in batches.
+func floor(b *testing.B, run time.Duration, batched bool) float64 {
 	block, err := aes.NewCipher(make([]byte, 16))
 	if err != nil {
 		b.Fatal(err)
@@ -194,19 +198,20 @@ func floor(b *testing.B, run time.Duration) float64 {
 	if err != nil {
 		b.Fatal(err)
 	}
-	from, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer from.Close()
-	var to []*net.UDPConn
-	for range benchReceivers {
-		c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	listen := func() *udp.Socket {
+		s, err := udp.Listen(netip.MustParseAddrPort("127.0.0.1:0"))
 		if err != nil {
 			b.Fatal(err)
 		}
-		defer c.Close()
-		to = append(to, c)
+		return s
+	}
+	from := listen()
+	defer from.Close()
+	var to []netip.AddrPort
+	for range benchReceivers {
+		s := listen()
+		defer s.Close()
+		to = append(to, s.Addr())
 	}
 	plain, out, nonce := make([]byte, benchPayload), make([]byte, 0, benchPayload+28), make([]byte, 12)
 	ticker := time.NewTicker(time.Second / benchRate)
@@ -214,10 +219,16 @@ func floor(b *testing.B, run time.Duration) float64 {
 	before, sent := cpuTime(), 0
 	for end := time.Now().Add(run); time.Now().Before(end); {
 		<-ticker.C
-		for _, c := range to {
+		if batched {
+			from.Cork()
+		}
+		for _, addr := range to {
 			nonce[0]++
-			_, _ = from.WriteToUDPAddrPort(seal.Seal(out, nonce, plain, nil), c.LocalAddr().(*net.UDPAddr).AddrPort())
+			_, _ = from.WriteToAddrPort(seal.Seal(out, nonce, plain, nil), addr)
 			sent++
+		}
+		if batched {
+			from.Uncork()
 		}
 	}
 	return float64((cpuTime() - before).Nanoseconds()) / 1000 / float64(sent)
