@@ -195,7 +195,7 @@ func (p *tab) join(name string) {
 	); err != nil {
 		p.t.Fatalf("%s: joining: %v", p.name, err)
 	}
-	p.waits("the room", `window.hiroba?.room?.state === 'connected'`)
+	p.waits("the room", `window.hiroba?.room?.state === 'connected' && document.querySelector('[data-testid=leave]')`)
 }
 
 // inbound is what a page receives: frames by video track, energy in all.
