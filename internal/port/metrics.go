@@ -3,6 +3,8 @@ package port
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/hiroba-rtc/hiroba/internal/udp"
 )
 
 // Why a TCP connection was closed instead of handed on.
@@ -33,8 +35,17 @@ type counts struct {
 	drops       *prometheus.CounterVec
 }
 
-func newCounts(registerer prometheus.Registerer) *counts {
+func newCounts(registerer prometheus.Registerer, sockets []*udp.Socket) *counts {
 	factory := promauto.With(registerer)
+	factory.NewCounterFunc(prometheus.CounterOpts{
+		Name: "hiroba_port_udp_unsent_total",
+		Help: "UDP datagrams of a batch that the system refused to send.",
+	}, func() (sum float64) {
+		for _, socket := range sockets {
+			sum += float64(socket.Failed())
+		}
+		return sum
+	})
 	c := &counts{
 		connections: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "hiroba_port_tcp_connections_total",

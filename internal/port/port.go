@@ -140,7 +140,7 @@ func explain(network, addr string, err error) error {
 }
 
 func start(config Config, listener *net.TCPListener, sockets []*udp.Socket) *Port {
-	counts := newCounts(config.Registerer)
+	counts := newCounts(config.Registerer, sockets)
 	p := &Port{
 		number: listener.Addr().(*net.TCPAddr).Port,
 		tcp:    newTCP(listener, peekTimeout, counts, config.Logger),

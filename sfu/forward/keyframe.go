@@ -32,6 +32,3 @@ func (c Codec) StartsKeyframe(payload []byte) bool {
 		return true
 	}
 }
-
-// NeedsKeyframe says whether a decoder can start at some packets only.
-func (c Codec) NeedsKeyframe() bool { return c != Other }

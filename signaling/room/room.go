@@ -38,13 +38,6 @@ func (p *Peer) ID() string { return p.id }
 // Name is the room's name.
 func (r *Room) Name() string { return r.name }
 
-// Count is the number of peers in the room.
-func (r *Room) Count() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.peers)
-}
-
 // enter is called with the owner's mutex held.
 func (r *Room) enter(peer *Peer, tracks []*protocol.Track, answer *protocol.Description, re string) *protocol.Error {
 	r.mu.Lock()
@@ -102,15 +95,6 @@ func (r *Room) tell(about *Peer, message *protocol.ServerMessage) {
 		if peer != about {
 			peer.send(event, "")
 		}
-	}
-}
-
-// Broadcast sends one event to everybody in the room.
-func (r *Room) Broadcast(event *protocol.Event) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, peer := range r.peers {
-		peer.send(event, "")
 	}
 }
 

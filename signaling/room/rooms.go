@@ -32,13 +32,6 @@ func NewRooms(limits Limits) *Rooms {
 	return &Rooms{limits: limits, rooms: map[string]*Room{}}
 }
 
-// Room finds a room by name; nil when nobody is in it.
-func (rs *Rooms) Room(name string) *Room {
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	return rs.rooms[name]
-}
-
 // Count is the number of rooms with somebody in them.
 func (rs *Rooms) Count() int {
 	rs.mu.Lock()
