@@ -19,7 +19,9 @@ type Media interface {
 // called one after the other, except Close, which may come at any time.
 type Leg interface {
 	// Offer takes the client's offer and returns the SFU's answer, or an
-	// error that wraps ErrBadDescription or ErrNoCommonCodec.
+	// error that wraps ErrBadDescription or ErrNoCommonCodec. One that wraps
+	// ErrLegLost says that this leg is of no more use: close it, and make
+	// another for the next offer.
 	Offer(ctx context.Context, sdp string) (answer string, err error)
 	// Candidate adds one of the client's candidates; an empty one says that
 	// there are no more. An error wraps ErrBadCandidate.
@@ -54,4 +56,5 @@ var (
 	ErrBadDescription = errors.New("the description is of no use")
 	ErrNoCommonCodec  = errors.New("no codec in common")
 	ErrBadCandidate   = errors.New("the candidate is of no use")
+	ErrLegLost        = errors.New("the connection has to be made anew")
 )
