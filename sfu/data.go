@@ -112,7 +112,9 @@ func (d *data) send(label string, frame []byte) {
 		}
 		return
 	}
-	d.overrun = false
+	if label == labelReliable && channel.BufferedAmount() < limit/2 {
+		d.overrun = false // it reads again
+	}
 	if err := channel.Send(frame); err != nil {
 		d.count("send failed")
 		return

@@ -25,6 +25,8 @@ const (
 	failedAfter       = 10 * time.Second
 	// keepaliveEvery is how often something is sent on an idle connection.
 	keepaliveEvery = 2 * time.Second
+	// tcpWriteBuffer is how many bytes may wait for an ICE-TCP client.
+	tcpWriteBuffer = 1 << 20
 	// dataMessageBytes is the largest DataChannel message.
 	dataMessageBytes = 64 << 10
 )
@@ -32,17 +34,14 @@ const (
 // engine makes PeerConnections that share one UDP port, one TCP port and one
 // certificate.
 type engine struct {
-	api         *webrtc.API
-	certificate webrtc.Certificate
-	udp         ice.UDPMux
-	tcp         ice.TCPMux
+	settings     webrtc.SettingEngine
+	interceptors *interceptor.Registry
+	certificate  webrtc.Certificate
+	udp          ice.UDPMux
+	tcp          ice.TCPMux
 }
 
 func newEngine(config Config) (*engine, error) {
-	media, err := newMediaEngine()
-	if err != nil {
-		return nil, err
-	}
 	interceptors, err := newInterceptors()
 	if err != nil {
 		return nil, err
@@ -56,7 +55,7 @@ func newEngine(config Config) (*engine, error) {
 		return nil, err
 	}
 
-	e := &engine{certificate: *certificate}
+	e := &engine{interceptors: interceptors, certificate: *certificate}
 	var muxes []ice.UDPMux
 	for _, conn := range config.UDP {
 		muxes = append(muxes, ice.NewUDPMuxDefault(ice.UDPMuxParams{
@@ -79,20 +78,22 @@ func newEngine(config Config) (*engine, error) {
 	if config.TCP != nil {
 		e.tcp = ice.NewTCPMuxDefault(ice.TCPMuxParams{
 			Listener: config.TCP, Logger: config.LoggerFactory.NewLogger("ice-tcp"),
-			ReadBufferSize: 64, FirstStunBindTimeout: 10 * time.Second,
+			// A client that does not read must not hold up a worker: what does
+			// not fit is dropped, as on UDP.
+			ReadBufferSize: 64, WriteBufferSize: tcpWriteBuffer, FirstStunBindTimeout: 10 * time.Second,
 		})
 		settings.SetICETCPMux(e.tcp)
 		networks = append(networks, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6)
 	}
 	settings.SetNetworkTypes(networks)
+	// The server connects to nobody: a client could name any address.
+	settings.DisableActiveTCP(true)
+	// Each connection has a media engine of its own, see connection.
+	settings.DisableMediaEngineCopy(true)
 	if err := advertise(&settings, config); err != nil {
 		return nil, err
 	}
-	e.api = webrtc.NewAPI(
-		webrtc.WithMediaEngine(media),
-		webrtc.WithInterceptorRegistry(interceptors),
-		webrtc.WithSettingEngine(settings),
-	)
+	e.settings = settings
 	return e, nil
 }
 
@@ -141,9 +142,23 @@ func (e *engine) close() error {
 	return err
 }
 
-// connection makes one PeerConnection.
-func (e *engine) connection() (*webrtc.PeerConnection, error) {
-	return e.api.NewPeerConnection(webrtc.Configuration{Certificates: []webrtc.Certificate{e.certificate}})
+// connection makes one PeerConnection, and the API to make its senders with:
+// what was negotiated for the one is known to the other. Incoming packets wait
+// in the intake's buffers.
+func (e *engine) connection(intake *intake) (*webrtc.PeerConnection, *webrtc.API, error) {
+	media, err := newMediaEngine()
+	if err != nil {
+		return nil, nil, err
+	}
+	settings := e.settings
+	settings.BufferFactory = intake.buffer
+	api := webrtc.NewAPI(
+		webrtc.WithMediaEngine(media),
+		webrtc.WithInterceptorRegistry(e.interceptors),
+		webrtc.WithSettingEngine(settings),
+	)
+	pc, err := api.NewPeerConnection(webrtc.Configuration{Certificates: []webrtc.Certificate{e.certificate}})
+	return pc, api, err
 }
 
 // newMediaEngine registers what is forwarded. The payload types are ours for
@@ -211,7 +226,7 @@ const (
 // sequence number is for receiving only: each receiver would answer it.
 func registerExtensions(m *webrtc.MediaEngine) error {
 	const audio, video = webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo
-	const both, receive = webrtc.RTPTransceiverDirectionSendonly, webrtc.RTPTransceiverDirectionRecvonly
+	const send, receive = webrtc.RTPTransceiverDirectionSendonly, webrtc.RTPTransceiverDirectionRecvonly
 	for _, e := range []struct {
 		uri        string
 		kind       webrtc.RTPCodecType
@@ -221,8 +236,8 @@ func registerExtensions(m *webrtc.MediaEngine) error {
 		{sdp.SDESMidURI, video, []webrtc.RTPTransceiverDirection{receive}},
 		{sdp.TransportCCURI, audio, []webrtc.RTPTransceiverDirection{receive}},
 		{sdp.TransportCCURI, video, []webrtc.RTPTransceiverDirection{receive}},
-		{uriAudioLevel, audio, []webrtc.RTPTransceiverDirection{both, receive}},
-		{uriVideoOrientation, video, []webrtc.RTPTransceiverDirection{both, receive}},
+		{uriAudioLevel, audio, []webrtc.RTPTransceiverDirection{send, receive}},
+		{uriVideoOrientation, video, []webrtc.RTPTransceiverDirection{send, receive}},
 	} {
 		if err := m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: e.uri}, e.kind, e.directions...); err != nil {
 			return fmt.Errorf("header extension %s: %w", e.uri, err)

@@ -11,8 +11,8 @@ import (
 // reportInterval is how often sender reports go out.
 const reportInterval = time.Second
 
-// maxNACKs is how many packets of one NACK are answered: a receiver that lost
-// more needs a keyframe.
+// maxNACKs is how many lost packets of one datagram are looked for: a receiver
+// that lost more needs a keyframe.
 const maxNACKs = 64
 
 // readReports takes a publisher's RTCP for one of its streams until the stream
@@ -39,40 +39,34 @@ func (p *Peer) readFeedback(sender *webrtc.RTPSender, out *outgoing) {
 		if err != nil {
 			return
 		}
+		var lost []uint16
 		for _, packet := range packets {
 			// A compound packet comes to each stream that a part of it names.
 			switch packet := packet.(type) {
 			case *rtcp.PictureLossIndication:
 				if packet.MediaSSRC == ssrc {
-					p.worker.do(func(time.Time) { out.keyframeWanted() })
+					p.worker.try(func(time.Time) { out.keyframeWanted() })
 				}
 			case *rtcp.FullIntraRequest:
 				if slices.ContainsFunc(packet.FIR, func(e rtcp.FIREntry) bool { return e.SSRC == ssrc }) {
-					p.worker.do(func(time.Time) { out.keyframeWanted() })
+					p.worker.try(func(time.Time) { out.keyframeWanted() })
 				}
 			case *rtcp.TransportLayerNack:
-				if packet.MediaSSRC == ssrc {
-					p.answerNACK(out, packet)
+				for _, pair := range packet.Nacks {
+					if packet.MediaSSRC == ssrc && len(lost) < maxNACKs {
+						lost = append(lost, pair.PacketList()...)
+					}
 				}
 			}
 		}
-	}
-}
-
-func (p *Peer) answerNACK(out *outgoing, nack *rtcp.TransportLayerNack) {
-	var lost []uint16
-	for _, pair := range nack.Nacks {
-		lost = append(lost, pair.PacketList()...)
-		if len(lost) >= maxNACKs {
-			lost = lost[:maxNACKs]
-			break
+		if len(lost) > 0 {
+			p.worker.try(func(now time.Time) {
+				for _, seq := range lost {
+					out.resend(now, seq)
+				}
+			})
 		}
 	}
-	p.worker.do(func(now time.Time) {
-		for _, seq := range lost {
-			out.resend(now, seq)
-		}
-	})
 }
 
 // keyframeWanted passes on that the receiver cannot decode.

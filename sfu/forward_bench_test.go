@@ -31,7 +31,7 @@ func pipeline(n int) (*incoming, *worker, *discard) {
 	in.setCodec(96)
 	sink := &discard{}
 	for range n {
-		o := newOutgoing(w, m, sink, 7, 0, newPayloadTypes(vp8), extensions{level: 2, orientation: 4}, 90000)
+		o := newOutgoing(w, m, sink, 7, 0, newPayloadTypes(vp8), extensions{level: 2, orientation: 4}, 90000, videoCache)
 		o.live = true
 		o.carry(in)
 	}

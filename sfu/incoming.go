@@ -20,6 +20,8 @@ const (
 	videoCache = 512
 	// audioCache is the same for audio: some two seconds.
 	audioCache = 128
+	// codecInterval is how often a stream may change its codec.
+	codecInterval = time.Second
 	// silence is the quietest audio level (RFC 6464), in -dBov.
 	silence = 127
 	// badReads is after how many failing reads in a row a stream is given up.
@@ -48,6 +50,7 @@ type incoming struct {
 	receivers [][]*outgoing
 	audience  []atomic.Int32
 
+	changed time.Time // when the codec did; the reading goroutine's
 	muted   atomic.Bool
 	loudest atomic.Uint32            // level since the last look, in -dBov
 	current atomic.Pointer[codecKey] // what is sent now
@@ -64,19 +67,23 @@ type incoming struct {
 func newIncoming(serial uint64, ssrc uint32, kind webrtc.RTPCodecType, types *payloadTypes, ids extensions, rate uint32,
 	m *metrics, workers []*worker, clock *peerClock, sendRTCP func(rtcp.Packet),
 ) *incoming {
-	size := videoCache
-	if kind == webrtc.RTPCodecTypeAudio {
-		size = audioCache
-	}
 	in := &incoming{
 		serial: serial, ssrc: ssrc, kind: kind, rate: rate, types: types, ids: ids,
 		metrics: m, workers: workers, sendRTCP: sendRTCP, clock: clock,
 		receivers: make([][]*outgoing, len(workers)),
 		audience:  make([]atomic.Int32, len(workers)),
-		cache:     forward.NewCache[*packet](size),
+		cache:     forward.NewCache[*packet](cacheSize(kind)),
 	}
 	in.loudest.Store(silence)
 	return in
+}
+
+// cacheSize is how many packets of a stream are kept.
+func cacheSize(kind webrtc.RTPCodecType) int {
+	if kind == webrtc.RTPCodecTypeAudio {
+		return audioCache
+	}
+	return videoCache
 }
 
 // read takes packets until the stream ends.
@@ -114,18 +121,27 @@ func (in *incoming) receive(p *packet, n int) {
 	if in.muted.Load() {
 		return
 	}
+	if !in.follow(p.header.PayloadType, time.Now) {
+		in.metrics.dropped.WithLabelValues("codec").Inc()
+		return
+	}
 	if len(p.level) == 1 {
 		if level := uint32(p.level[0] & 0x7f); level < in.loudest.Load() {
 			in.loudest.Store(level)
 		}
 	}
-	in.noteCodec(p)
 
 	p.retain() // the cache's
 	in.mu.Lock()
 	if in.ended {
 		in.mu.Unlock()
 		p.release()
+		return
+	}
+	if _, known := in.cache.Get(p.header.SequenceNumber); known {
+		in.mu.Unlock()
+		p.release()
+		in.metrics.dropped.WithLabelValues("duplicate").Inc()
 		return
 	}
 	replaced, full := in.cache.Put(p.header.SequenceNumber, p)
@@ -145,22 +161,32 @@ func (in *incoming) receive(p *packet, n int) {
 	}
 }
 
-// noteCodec follows what the publisher sends.
-func (in *incoming) noteCodec(p *packet) {
-	before := in.current.Load()
-	if in.setCodec(p.header.PayloadType) && before != nil && in.codecChanged != nil {
-		in.codecChanged()
+// follow takes a change of what the publisher sends, which concerns everybody
+// who receives it; a publisher that changes all the time is not followed. It
+// reports whether the packet is of the codec that is sent now.
+func (in *incoming) follow(payloadType uint8, now func() time.Time) bool {
+	key := in.types.keys[payloadType&0x7f]
+	switch {
+	case key == "":
+		return false // it was not negotiated
+	case key == in.codec():
+		return true
 	}
-}
-
-// setCodec reports whether the payload type means another codec than before.
-func (in *incoming) setCodec(payloadType uint8) bool {
-	key := &in.types.keys[payloadType&0x7f]
-	if *key == "" || in.current.Load() == key {
+	at := now()
+	if in.codec() != "" && at.Sub(in.changed) < codecInterval {
 		return false
 	}
-	in.current.Store(key)
+	in.setCodec(payloadType)
+	in.changed = at
+	if in.codecChanged != nil {
+		in.codecChanged()
+	}
 	return true
+}
+
+// setCodec notes what a payload type means as what is sent now.
+func (in *incoming) setCodec(payloadType uint8) {
+	in.current.Store(&in.types.keys[payloadType&0x7f])
 }
 
 // codec is what the publisher sends now; "" before its first packet.

@@ -3,24 +3,38 @@ package sfu
 import (
 	"context"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
-	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 )
 
 // Offer takes the client's offer and returns the answer. New receive-only
 // media sections become slots; stopped ones cease to be. An error wraps
-// ErrBadDescription or ErrNoCommonCodec when the offer is at fault.
+// ErrBadDescription or ErrNoCommonCodec when the offer is at fault; one that
+// wraps ErrLegLost, too, has broken the connection.
 func (p *Peer) Offer(ctx context.Context, offer string) (answer string, err error) {
-	if err := p.check(offer); err != nil {
+	offered, err := readOffer(offer)
+	if err != nil {
 		return "", err
 	}
+	if err := p.check(offered); err != nil {
+		return "", err
+	}
+	if answer, err = p.negotiate(ctx, offer, offered); err != nil {
+		return "", fmt.Errorf("%w: %w", ErrLegLost, err)
+	}
+	p.offered = offered
+	return answer, nil
+}
+
+// negotiate takes an offer that was found good. When it fails half way, there
+// is no way back.
+func (p *Peer) negotiate(ctx context.Context, offer string, offered sections) (answer string, err error) {
 	if err := p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrBadDescription, err)
 	}
-	fresh, err := p.openSlots()
+	fresh, err := p.openSlots(offered)
 	if err != nil {
 		return "", err
 	}
@@ -43,99 +57,59 @@ func (p *Peer) Offer(ctx context.Context, offer string) (answer string, err erro
 	return p.pc.LocalDescription().SDP, nil
 }
 
-// check refuses an offer that is too much, or holds nothing for us.
-func (p *Peer) check(offer string) error {
-	var description sdp.SessionDescription
-	if err := description.UnmarshalString(offer); err != nil {
-		return fmt.Errorf("%w: the SDP does not parse: %w", ErrBadDescription, err)
-	}
-	slots := map[string]int{}
-	tracks := 0
-	for _, section := range description.MediaDescriptions {
-		kind := section.MediaName.Media
-		if kind != "audio" && kind != "video" {
-			continue
-		}
-		_, receiveOnly := section.Attribute("recvonly")
-		_, inactive := section.Attribute("inactive")
-		switch {
-		case inactive || section.MediaName.Port.Value == 0:
-			continue
-		case receiveOnly:
-			slots[kind]++
-		default:
-			tracks++
-		}
-		if !hasKnownCodec(section) {
-			mid, _ := section.Attribute("mid")
-			return fmt.Errorf("%w: the %s section with mid %q offers none of Opus, VP8, VP9, H264 and AV1; offer one of them",
-				ErrNoCommonCodec, kind, mid)
-		}
-	}
+// check refuses an offer that asks for too much, or does not follow the one
+// before.
+func (p *Peer) check(offered sections) error {
 	limits := p.sfu.config
+	audio, video := offered.count(receiving, "audio"), offered.count(receiving, "video")
+	tracks := offered.count(sending, "")
 	switch {
-	case len(description.MediaDescriptions) == 0:
-		return fmt.Errorf("%w: it has no media section; offer tracks, slots or a DataChannel", ErrBadDescription)
-	case len(description.MediaDescriptions) > 4*(limits.Slots+limits.Tracks):
-		return fmt.Errorf("%w: it has %d media sections; start a new connection instead of adding more",
-			ErrBadDescription, len(description.MediaDescriptions))
-	case slots["audio"] > limits.Slots || slots["video"] > limits.Slots:
+	case audio > limits.Slots || video > limits.Slots:
 		return fmt.Errorf("%w: it has %d receiving audio and %d receiving video sections; %d of each are allowed",
-			ErrBadDescription, slots["audio"], slots["video"], limits.Slots)
+			ErrBadDescription, audio, video, limits.Slots)
 	case tracks > limits.Tracks:
 		return fmt.Errorf("%w: it has %d sending sections; %d are allowed", ErrBadDescription, tracks, limits.Tracks)
+	}
+	if err := offered.follows(p.offered); err != nil {
+		return err
+	}
+	// The library keeps a trace of every section there ever was.
+	for _, s := range offered {
+		p.mids[s.mid] = true
+	}
+	if most := 4 * (limits.Slots + limits.Tracks); len(p.mids) > most {
+		return fmt.Errorf("%w: the connection has had %d media sections, more than the %d allowed; make a new one",
+			ErrBadDescription, len(p.mids), most)
 	}
 	return nil
 }
 
-// hasKnownCodec looks for a codec that is forwarded.
-func hasKnownCodec(section *sdp.MediaDescription) bool {
-	for _, attribute := range section.Attributes {
-		if attribute.Key != "rtpmap" {
-			continue
-		}
-		_, encoding, _ := strings.Cut(attribute.Value, " ")
-		name, _, _ := strings.Cut(encoding, "/")
-		switch strings.ToUpper(name) {
-		case "OPUS", "VP8", "VP9", "H264", "AV1":
-			return true
-		}
-	}
-	return false
-}
-
 // opening is a slot whose answer is not written yet.
 type opening struct {
-	slot   *slot
-	sender *webrtc.RTPSender
-	track  *slotTrack
+	slot  *slot
+	track *slotTrack
 }
 
-// openSlots gives every new receive-only section of the client a sender, and
-// lets go of the slots whose section was stopped.
-func (p *Peer) openSlots() ([]opening, error) {
+// openSlots gives every new receiving section of the client a sender, and lets
+// go of the slots whose section was stopped.
+func (p *Peer) openSlots(offered sections) ([]opening, error) {
 	p.room.mu.Lock()
 	defer p.room.mu.Unlock()
 	known := map[string]bool{}
-	var kept []*slot
-	for _, s := range p.slots {
-		known[s.mid] = true
-		if p.sends(s.mid) {
-			kept = append(kept, s)
-			continue
+	taken := map[webrtc.RTPCodecType]map[int]bool{webrtc.RTPCodecTypeAudio: {}, webrtc.RTPCodecTypeVideo: {}}
+	p.slots = slices.DeleteFunc(p.slots, func(s *slot) bool {
+		if offered.is(s.mid, receiving) {
+			known[s.mid] = true
+			taken[s.kind][s.index] = true
+			return false
 		}
-		out := s.out
-		p.worker.do(func(time.Time) { out.carry(nil); p.worker.drop(p, out) })
-	}
-	p.slots = kept
+		p.closeSlot(s)
+		return true
+	})
 
 	var fresh []opening
-	taken := map[webrtc.RTPCodecType]map[int]bool{webrtc.RTPCodecTypeAudio: {}, webrtc.RTPCodecTypeVideo: {}}
-	for _, s := range kept {
-		taken[s.kind][s.index] = true
-	}
 	for _, t := range p.pc.GetTransceivers() {
-		if t.Direction() != webrtc.RTPTransceiverDirectionSendonly || known[t.Mid()] {
+		if known[t.Mid()] || !offered.is(t.Mid(), receiving) {
 			continue
 		}
 		index := 0
@@ -144,7 +118,7 @@ func (p *Peer) openSlots() ([]opening, error) {
 		}
 		taken[t.Kind()][index] = true
 		track := &slotTrack{kind: t.Kind(), index: index}
-		sender, err := p.sfu.engine.api.NewRTPSender(track, t.Receiver().Transport())
+		sender, err := p.api.NewRTPSender(track, t.Receiver().Transport())
 		if err != nil {
 			return nil, fmt.Errorf("sfu: slot %s: %w", t.Mid(), err)
 		}
@@ -152,20 +126,23 @@ func (p *Peer) openSlots() ([]opening, error) {
 			return nil, fmt.Errorf("sfu: slot %s: %w", t.Mid(), err)
 		}
 		fresh = append(fresh, opening{
-			slot: &slot{mid: t.Mid(), kind: t.Kind(), index: index}, sender: sender, track: track,
+			slot:  &slot{mid: t.Mid(), kind: t.Kind(), index: index, sender: sender},
+			track: track,
 		})
 	}
 	return fresh, nil
 }
 
-// sends says whether the media section mid still sends to the client.
-func (p *Peer) sends(mid string) bool {
-	for _, t := range p.pc.GetTransceivers() {
-		if t.Mid() == mid {
-			return t.Direction() == webrtc.RTPTransceiverDirectionSendonly
-		}
+// closeSlot ends a slot; its feedback loop ends with its sender. The caller
+// holds room.mu.
+func (p *Peer) closeSlot(s *slot) {
+	if err := s.sender.Stop(); err != nil {
+		p.sfu.config.Logger.Debug("stopping a slot's sender", "peer", p.id, "mid", s.mid, "err", err)
 	}
-	return false
+	p.worker.do(func(time.Time) {
+		s.out.carry(nil)
+		p.worker.drop(p, s.out)
+	})
 }
 
 // startSlots puts new slots to use.
@@ -176,14 +153,14 @@ func (p *Peer) startSlots(fresh []opening) {
 		return
 	}
 	for _, o := range fresh {
-		parameters := o.sender.GetParameters()
+		parameters := o.slot.sender.GetParameters()
 		rate := uint32(90000)
 		if o.slot.kind == webrtc.RTPCodecTypeAudio {
 			rate = 48000
 		}
 		encoding := parameters.Encodings[0]
 		out := newOutgoing(p.worker, p.sfu.metrics, o.track, encoding.SSRC, encoding.RTX.SSRC,
-			newPayloadTypes(parameters.Codecs), idsOf(parameters.HeaderExtensions), rate)
+			newPayloadTypes(parameters.Codecs), idsOf(parameters.HeaderExtensions), rate, cacheSize(o.slot.kind))
 		o.slot.out = out
 		p.slots = append(p.slots, o.slot)
 		live := p.connected
@@ -193,7 +170,7 @@ func (p *Peer) startSlots(fresh []opening) {
 				out.connected()
 			}
 		})
-		sender := o.sender
+		sender := o.slot.sender
 		p.loops.Go(func() { p.readFeedback(sender, out) })
 	}
 	p.refill()

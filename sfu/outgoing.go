@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"encoding/binary"
+	"maps"
 	"math/rand/v2"
 	"time"
 
@@ -48,10 +49,10 @@ type outgoing struct {
 }
 
 // newOutgoing makes the stream of a slot with what was negotiated for it.
-func newOutgoing(w *worker, m *metrics, writer rtpWriter, ssrc, ssrcRTX webrtc.SSRC, types *payloadTypes, ids extensions, rate uint32) *outgoing {
+func newOutgoing(w *worker, m *metrics, writer rtpWriter, ssrc, ssrcRTX webrtc.SSRC, types *payloadTypes, ids extensions, rate uint32, reach int) *outgoing {
 	o := &outgoing{
 		worker: w, metrics: m, writer: writer, ssrc: uint32(ssrc), types: types, ids: ids, rate: rate,
-		stream:  forward.NewStream(rate, uint16(rand.Uint32()), rand.Uint32()),
+		stream:  forward.NewStream(rate, reach, uint16(rand.Uint32()), rand.Uint32()),
 		sources: map[uint64]*incoming{},
 		ssrcRTX: uint32(ssrcRTX),
 		seqRTX:  uint16(rand.Uint32()),
@@ -91,16 +92,9 @@ func (o *outgoing) carry(source *incoming) {
 	}
 	source.add(o)
 	o.mapped = o.types.mapFrom(source.types)
-	o.sources[source.serial] = source
-	for serial := range o.sources {
-		if len(o.sources) <= 4 {
-			break
-		}
-		if serial != source.serial {
-			delete(o.sources, serial)
-		}
-	}
 	o.restart()
+	maps.DeleteFunc(o.sources, func(serial uint64, _ *incoming) bool { return !o.stream.Holds(serial) })
+	o.sources[source.serial] = source
 }
 
 // forward sends one packet of the source.
@@ -110,6 +104,8 @@ func (o *outgoing) forward(now time.Time, p *packet) {
 	}
 	if o.waiting {
 		if !p.keyframe {
+			// The request or its answer may have been lost.
+			o.source.requestKeyframe()
 			return
 		}
 		o.waiting = false

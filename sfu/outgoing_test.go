@@ -40,7 +40,7 @@ func newRig(ssrcRTX webrtc.SSRC, codecs []webrtc.RTPCodecParameters) *rig {
 	r.in = newIncoming(1, 42, webrtc.RTPCodecTypeVideo, newPayloadTypes(vp8), extensions{level: 1, orientation: 3}, 90000,
 		m, []*worker{r.w}, &peerClock{}, func(p rtcp.Packet) { r.rtcp = append(r.rtcp, p) })
 	r.in.setCodec(96)
-	r.out = newOutgoing(r.w, m, r.wire, 7, ssrcRTX, newPayloadTypes(codecs), extensions{level: 2, orientation: 4}, 90000)
+	r.out = newOutgoing(r.w, m, r.wire, 7, ssrcRTX, newPayloadTypes(codecs), extensions{level: 2, orientation: 4}, 90000, videoCache)
 	return r
 }
 

@@ -41,7 +41,8 @@ type Track struct {
 type Why int
 
 const (
-	// Flowing: it does.
+	// Flowing: it does, or will with the publisher's first packet; an empty
+	// slot is Flowing, too.
 	Flowing Why = iota
 	// CodecNotNegotiated: the slot's media section does not take the codec.
 	CodecNotNegotiated
@@ -87,6 +88,9 @@ var (
 	ErrBadDescription = errors.New("the description cannot be used")
 	ErrNoCommonCodec  = errors.New("no codec in common")
 	ErrBadCandidate   = errors.New("the candidate cannot be used")
+	// ErrLegLost says that the connection is of no use any more: it has to be
+	// closed, and joined anew.
+	ErrLegLost = errors.New("the connection is lost by this")
 )
 
 // maxCandidates is how many candidates of one client are taken: interfaces
@@ -101,18 +105,22 @@ type Peer struct {
 	sfu      *SFU
 	listener Listener
 	pc       *webrtc.PeerConnection
+	api      *webrtc.API // the pc's
 	worker   *worker
 	clock    peerClock
 	data     data
 	loops    sync.WaitGroup
 	done     chan struct{} // closed when Close is through
 
-	candidates int // used by AddCandidate alone
+	// Used by Offer and AddCandidate alone.
+	candidates int
+	offered    sections        // the last offer that was taken
+	mids       map[string]bool // all there ever were
 
 	// All below is guarded by room.mu.
 	slots     []*slot
 	incoming  map[string]*incoming // by mid
-	view      View
+	view      places
 	told      []Slot // nil until View was called: nothing is told before
 	connected bool
 	closed    bool
@@ -120,24 +128,29 @@ type Peer struct {
 
 // slot is one receive-only media section of the client.
 type slot struct {
-	mid   string
-	kind  webrtc.RTPCodecType
-	index int // among the slots of its kind
-	out   *outgoing
-	track string
-	in    *incoming // what out was told to carry
+	mid    string
+	kind   webrtc.RTPCodecType
+	index  int // among the slots of its kind
+	sender *webrtc.RTPSender
+	out    *outgoing
+	track  string
+	in     *incoming // what out was told to carry
 }
 
 // Join makes the connection of a client in a room. It has to be closed.
 func (s *SFU) Join(roomName, id string, listener Listener) (*Peer, error) {
-	pc, err := s.engine.connection()
-	if err != nil {
+	p := &Peer{
+		id: id, sfu: s, listener: listener,
+		incoming: map[string]*incoming{}, mids: map[string]bool{}, done: make(chan struct{}),
+	}
+	var err error
+	if p.pc, p.api, err = s.engine.connection(&intake{flooded: p.flooded}); err != nil {
 		return nil, fmt.Errorf("sfu: making a PeerConnection: %w", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		_ = pc.Close()
+		_ = p.pc.Close()
 		return nil, ErrClosed
 	}
 	r := s.rooms[roomName]
@@ -145,12 +158,7 @@ func (s *SFU) Join(roomName, id string, listener Listener) (*Peer, error) {
 		r = &room{name: roomName, sfu: s, peers: map[string]*Peer{}}
 		s.rooms[roomName] = r
 	}
-	p := &Peer{
-		id: id, room: r, sfu: s, listener: listener, pc: pc,
-		worker:   s.workers[s.next%len(s.workers)],
-		incoming: map[string]*incoming{},
-		done:     make(chan struct{}),
-	}
+	p.room, p.worker = r, s.workers[s.next%len(s.workers)]
 	s.next++
 	p.data.peer = p
 	r.mu.Lock()
@@ -158,9 +166,9 @@ func (s *SFU) Join(roomName, id string, listener Listener) (*Peer, error) {
 	r.mu.Unlock()
 	s.metrics.peers.Inc()
 
-	pc.OnConnectionStateChange(p.connectionChanged)
-	pc.OnTrack(p.receive)
-	pc.OnDataChannel(p.data.opened)
+	p.pc.OnConnectionStateChange(p.connectionChanged)
+	p.pc.OnTrack(p.receive)
+	p.pc.OnDataChannel(p.data.opened)
 	return p, nil
 }
 
@@ -194,13 +202,16 @@ func (p *Peer) Publish(tracks []Track) { p.room.publish(p, tracks) }
 func (p *Peer) Mute(track string, muted bool) { p.room.mute(p, track, muted) }
 
 // View says what the client shows. Its slots are filled from the first call
-// on.
+// on. Entries beyond twice as many as there may be slots are not looked at.
 func (p *Peer) View(view View) {
 	p.room.mu.Lock()
 	defer p.room.mu.Unlock()
-	p.view = view.sorted()
+	p.view = newPlaces(view, 2*p.sfu.config.Slots)
 	if p.told == nil {
 		p.told = []Slot{}
+		if speaking := p.room.speakers.told; len(speaking) > 0 {
+			p.listener.Speakers(speaking)
+		}
 	}
 	p.refill()
 }
@@ -264,7 +275,7 @@ func (p *Peer) source(s *slot) (*incoming, Why) {
 		return nil, Flowing
 	case t.muted:
 		return nil, Muted
-	case p.view.paused(t.id):
+	case p.view[t.id].paused:
 		return nil, Paused
 	case t.in == nil:
 		return nil, Flowing // its first packet is on the way
@@ -342,6 +353,19 @@ func (p *Peer) receive(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver)
 	in.read(remote)
 	p.room.departed(p, mid, in)
 	in.end()
+}
+
+// flooded is told that the client sends more streams than anybody could have
+// offered.
+func (p *Peer) flooded() {
+	p.room.mu.Lock()
+	defer p.room.mu.Unlock()
+	if p.closed {
+		return
+	}
+	p.listener.Lost("it sent more streams than it may ever have offered")
+	// The library waits for the caller of this when it closes.
+	p.loops.Go(func() { _ = p.pc.Close() })
 }
 
 func (p *Peer) sendRTCP(packet rtcp.Packet) {

@@ -134,10 +134,9 @@ func (r *room) guests(p *Peer, kind webrtc.RTPCodecType) []guest {
 	}
 	slices.SortStableFunc(wanted, func(a, b *track) int {
 		if kind == webrtc.RTPCodecTypeVideo {
-			return cmp.Compare(p.view.rank(a.id), p.view.rank(b.id))
+			return cmp.Compare(p.view[a.id].rank, p.view[b.id].rank)
 		}
-		// A muted voice can wait for a slot; one that is not cannot.
-		return cmp.Compare(boolToInt(a.muted), boolToInt(b.muted))
+		return cmp.Compare(r.urgency(a), r.urgency(b))
 	})
 	var out []guest
 	for _, t := range wanted {
@@ -146,11 +145,16 @@ func (r *room) guests(p *Peer, kind webrtc.RTPCodecType) []guest {
 	return out
 }
 
-func boolToInt(b bool) int {
-	if b {
-		return 1
+// urgency orders voices: who speaks is heard first, who is muted can wait. The
+// caller holds mu.
+func (r *room) urgency(t *track) int {
+	switch {
+	case t.muted:
+		return 2
+	case slices.Contains(r.speakers.told, t.peer.id):
+		return 0
 	}
-	return 0
+	return 1
 }
 
 // track finds a track by its id. The caller holds mu.
@@ -187,4 +191,5 @@ func (r *room) updateSpeakers(now time.Time) {
 			p.listener.Speakers(list)
 		}
 	}
+	r.refill() // who speaks may have had no slot
 }

@@ -17,20 +17,34 @@ type Shown struct {
 	Paused bool
 }
 
-// sorted puts the most important first.
-func (v View) sorted() View {
-	out := slices.Clone(v)
-	slices.SortStableFunc(out, func(a, b Shown) int { return cmp.Compare(b.Priority, a.Priority) })
+// place is where a track stands in a view.
+type place struct {
+	rank   int // 0 is the most important
+	paused bool
+}
+
+// places is a View to look tracks up in; nil shows everything.
+type places map[string]place
+
+// newPlaces sorts a view. Only the first most entries are looked at: what has
+// no slot is not sent anyway. Of a track that is named twice, the more
+// important entry counts.
+func newPlaces(view View, most int) places {
+	if view == nil {
+		return nil
+	}
+	sorted := slices.Clone(view[:min(len(view), most)])
+	slices.SortStableFunc(sorted, func(a, b Shown) int { return cmp.Compare(b.Priority, a.Priority) })
+	out := places{}
+	for rank, shown := range sorted {
+		if _, named := out[shown.Track]; !named {
+			out[shown.Track] = place{rank: rank, paused: shown.Paused}
+		}
+	}
 	return out
 }
 
-func (v View) rank(track string) int {
-	return slices.IndexFunc(v, func(s Shown) bool { return s.Track == track })
-}
-
-func (v View) shows(track string) bool { return v == nil || v.rank(track) >= 0 }
-
-func (v View) paused(track string) bool {
-	at := v.rank(track)
-	return at >= 0 && v[at].Paused
+func (v places) shows(track string) bool {
+	_, ok := v[track]
+	return ok || v == nil
 }

@@ -79,6 +79,19 @@ func (w *worker) do(f func(now time.Time)) bool {
 	return true
 }
 
+// try is do for what a stranger can cause at any rate: with a full queue it is
+// dropped and counted.
+func (w *worker) try(f func(now time.Time)) {
+	w.mu.Lock()
+	full := len(w.jobs) >= queueLimit
+	w.mu.Unlock()
+	if full {
+		w.metrics.dropped.WithLabelValues("feedback").Inc()
+		return
+	}
+	w.do(f)
+}
+
 func (w *worker) poke() {
 	select {
 	case w.wake <- struct{}{}:

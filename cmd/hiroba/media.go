@@ -72,25 +72,36 @@ func (l leg) View(view *protocol.View) {
 
 func (l leg) Close() { l.peer.Close() }
 
-// translate keeps an error's words and gives it signaling's kind.
-func translate(err error) error {
-	for from, to := range map[error]error{
-		sfu.ErrBadDescription: signaling.ErrBadDescription,
-		sfu.ErrNoCommonCodec:  signaling.ErrNoCommonCodec,
-		sfu.ErrBadCandidate:   signaling.ErrBadCandidate,
-	} {
-		if errors.Is(err, from) {
-			return refusal{err, to}
-		}
-	}
-	return err
+// kinds are the errors that both sides know, each in its own words.
+var kinds = []struct{ sfu, signaling error }{
+	{sfu.ErrLegLost, signaling.ErrLegLost},
+	{sfu.ErrBadDescription, signaling.ErrBadDescription},
+	{sfu.ErrNoCommonCodec, signaling.ErrNoCommonCodec},
+	{sfu.ErrBadCandidate, signaling.ErrBadCandidate},
 }
 
-// refusal is an error of the SFU that is the client's fault.
-type refusal struct{ cause, kind error }
+// translate keeps an error's words and gives it signaling's kinds.
+func translate(err error) error {
+	out := refusal{cause: err}
+	for _, kind := range kinds {
+		if errors.Is(err, kind.sfu) {
+			out.kinds = append(out.kinds, kind.signaling)
+		}
+	}
+	if out.kinds == nil {
+		return err
+	}
+	return out
+}
+
+// refusal is an error of the SFU that signaling knows what to do with.
+type refusal struct {
+	cause error
+	kinds []error
+}
 
 func (r refusal) Error() string   { return r.cause.Error() }
-func (r refusal) Unwrap() []error { return []error{r.cause, r.kind} }
+func (r refusal) Unwrap() []error { return append([]error{r.cause}, r.kinds...) }
 
 // ear is signaling's listener as the SFU wants it.
 type ear struct{ listener signaling.Listener }

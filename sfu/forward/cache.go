@@ -1,7 +1,8 @@
 package forward
 
-// Cache keeps the newest packets of one incoming stream by sequence number,
-// for retransmission. It is not safe for concurrent use.
+// Cache keeps packets of one incoming stream by sequence number, for
+// retransmission and to know duplicates: each until another takes its place, a
+// whole number of sizes later. It is not safe for concurrent use.
 type Cache[P any] struct {
 	slots []cacheSlot[P]
 }

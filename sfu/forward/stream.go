@@ -11,6 +11,7 @@ const erasKept = 4
 // concurrent use.
 type Stream struct {
 	clockRate uint32 // Hz
+	reach     int64
 
 	source    Unwrapper
 	switching bool
@@ -31,10 +32,14 @@ type era struct {
 }
 
 // NewStream makes a stream whose first packet will have the sequence number
-// and timestamp given, which RFC 3550 wants random. clockRate is in Hz.
-func NewStream(clockRate uint32, seq uint16, timestamp uint32) *Stream {
+// and timestamp given, which RFC 3550 wants random. clockRate is in Hz. A
+// packet later than reach is not let in: whoever looks for duplicates knows
+// only so many, and no number may go out twice with different content, which
+// would use a cipher's nonce twice.
+func NewStream(clockRate uint32, reach int, seq uint16, timestamp uint32) *Stream {
 	return &Stream{
 		clockRate: clockRate,
+		reach:     int64(reach),
 		newest:    1<<16 | int64(seq) - 1,
 		timestamp: timestamp,
 	}
@@ -43,15 +48,28 @@ func NewStream(clockRate uint32, seq uint16, timestamp uint32) *Stream {
 // Switch makes the next packet the first one of the source id: it will follow
 // the newest packet written without a gap.
 func (s *Stream) Switch(id uint64) {
+	if !s.switching { // else the current era has no packet: this one replaces it
+		copy(s.eras[1:], s.eras[:])
+		s.count = min(s.count+1, erasKept)
+	}
 	s.switching = true
-	copy(s.eras[1:], s.eras[:])
 	s.eras[0] = era{id: id}
-	s.count = min(s.count+1, erasKept)
 	s.source = Unwrapper{}
 }
 
+// Holds says whether packets of the source id can still be asked for.
+func (s *Stream) Holds(id uint64) bool {
+	for _, e := range s.eras[:s.count] {
+		if e.id == id {
+			return true
+		}
+	}
+	return false
+}
+
 // Rewrite names a packet of the current source in the stream. It reports false
-// for one from before the source's first packet, which must not be sent.
+// for one from before the source's first packet, or too late, which must not
+// be sent.
 func (s *Stream) Rewrite(now time.Time, seq uint16, timestamp uint32) (outSeq uint16, outTimestamp uint32, ok bool) {
 	current := &s.eras[0]
 	in := s.source.Unwrap(seq)
@@ -62,7 +80,7 @@ func (s *Stream) Rewrite(now time.Time, seq uint16, timestamp uint32) (outSeq ui
 		current.timestamp = s.nextTimestamp(now) - timestamp
 	}
 	out := current.out + in - current.first
-	if in < current.first {
+	if in < current.first || out <= s.newest-s.reach {
 		return 0, 0, false
 	}
 	outTimestamp = timestamp + current.timestamp

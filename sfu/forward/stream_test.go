@@ -71,12 +71,22 @@ func TestStreamIsContinuous(t *testing.T) {
 			{seq: 49, ts: 5, dropped: true},
 			{seq: 51, ts: 9, wantSeq: 102, wantTS: 1},
 		}},
+		{"a packet much too late is dropped", 100, 0, []step{
+			{change: 1, seq: 1000, wantSeq: 100},
+			{seq: 2000, ts: 9, wantSeq: 1100, wantTS: 9},
+			{seq: 1489, ts: 8, wantSeq: 589, wantTS: 8},
+			{seq: 1488, ts: 8, dropped: true},
+		}},
+		{"a source that never sent leaves no trace", 100, 0, []step{
+			{change: 1, seq: 7, wantSeq: 100},
+			{change: 2, seq: 1, ts: 0, wantSeq: 101, wantTS: 1},
+		}},
 		{"the first source may start late", 100, 77, []step{
 			{change: 1, at: time.Hour, seq: 7, ts: 3, wantSeq: 100, wantTS: 77},
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := forward.NewStream(90000, tc.first, tc.ts)
+			s := forward.NewStream(90000, 512, tc.first, tc.ts)
 			for i, step := range tc.steps {
 				if step.change != 0 {
 					s.Switch(step.change)
@@ -96,7 +106,7 @@ func TestStreamIsContinuous(t *testing.T) {
 // A source may run for days: what is late is told from what is new long after
 // the 16-bit number has passed its start again.
 func TestStreamOverManyWraps(t *testing.T) {
-	s := forward.NewStream(90000, 0, 0)
+	s := forward.NewStream(90000, 512, 0, 0)
 	s.Switch(1)
 	for i := range 500_000 {
 		out, _, ok := s.Rewrite(start, uint16(i+1234), uint32(i))
@@ -107,7 +117,7 @@ func TestStreamOverManyWraps(t *testing.T) {
 }
 
 func TestOriginFindsTheSourcesPacket(t *testing.T) {
-	s := forward.NewStream(90000, 65530, 0)
+	s := forward.NewStream(90000, 512, 65530, 0)
 	if _, ok := s.Origin(65530); ok {
 		t.Fatal("found a packet in an empty stream")
 	}
@@ -119,7 +129,8 @@ func TestOriginFindsTheSourcesPacket(t *testing.T) {
 	for i := range uint16(3) {
 		s.Rewrite(start, 7+i, 0) // out 4 … 6
 	}
-	s.Switch(3) // nothing written yet
+	s.Switch(3) // nothing written
+	s.Switch(4) // nor here, yet
 	for _, tc := range []struct {
 		out    uint16
 		id     uint64
@@ -142,12 +153,30 @@ func TestOriginFindsTheSourcesPacket(t *testing.T) {
 	}
 }
 
+// A source that was switched to, but sent nothing, is no packet's origin.
+func TestASilentSourceIsNobodysOrigin(t *testing.T) {
+	s := forward.NewStream(90000, 512, 1000, 0)
+	s.Switch(1)
+	for i := range uint16(10) {
+		s.Rewrite(start, 100+i, 0)
+	}
+	s.Switch(2)
+	s.Switch(3)
+	s.Rewrite(start, 5, 0)
+	if got, ok := s.Origin(1005); !ok || got.ID != 1 || got.Seq != 105 {
+		t.Fatalf("Origin(1005) = %+v, %v", got, ok)
+	}
+	if !s.Holds(1) || s.Holds(2) || !s.Holds(3) {
+		t.Fatal("the wrong sources are held")
+	}
+}
+
 // Whatever a sender does with its numbers, the stream never panics, and
 // packets of one source keep their distances.
 func FuzzStream(f *testing.F) {
 	f.Add([]byte{1, 0, 1, 0, 2, 2, 0, 1})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		s := forward.NewStream(90000, 3, 4)
+		s := forward.NewStream(90000, 512, 3, 4)
 		s.Switch(1)
 		now := start
 		for len(data) >= 4 {

@@ -1,0 +1,152 @@
+package sfu
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pion/sdp/v3"
+)
+
+// role is what a media section of the client's offer is for.
+type role int
+
+const (
+	// idle: nothing now; it may become something again.
+	idle role = iota
+	// receiving: a slot.
+	receiving
+	// sending: a track of the client's.
+	sending
+	// application: the DataChannels.
+	application
+)
+
+// section is one media section of an offer.
+type section struct {
+	mid  string
+	kind string // "audio", "video" or "application"
+	role role
+}
+
+// sections are those of an offer, in its order.
+type sections []section
+
+// readOffer reads what an offer holds, and refuses one that cannot be used
+// whatever came before it.
+func readOffer(offer string) (out sections, err error) {
+	var description sdp.SessionDescription
+	if err := description.UnmarshalString(offer); err != nil {
+		return nil, fmt.Errorf("%w: the SDP does not parse: %w", ErrBadDescription, err)
+	}
+	candidates := 0
+	for _, media := range description.MediaDescriptions {
+		s := section{kind: media.MediaName.Media, role: roleOf(media)}
+		s.mid, _ = media.Attribute("mid")
+		switch {
+		case s.mid == "" || len(s.mid) > 32:
+			return nil, fmt.Errorf("%w: a media section has no a=mid of 1 to 32 bytes", ErrBadDescription)
+		case slices.ContainsFunc(out, func(other section) bool { return other.mid == s.mid }):
+			return nil, fmt.Errorf("%w: two media sections have the mid %q", ErrBadDescription, s.mid)
+		}
+		if err := checkSection(s, media); err != nil {
+			return nil, err
+		}
+		for _, attribute := range media.Attributes {
+			if attribute.IsICECandidate() {
+				candidates++
+			}
+		}
+		out = append(out, s)
+	}
+	switch {
+	case len(out) == 0:
+		return nil, fmt.Errorf("%w: it has no media section; offer tracks, slots or a DataChannel", ErrBadDescription)
+	case candidates > maxCandidates:
+		return nil, fmt.Errorf("%w: it has %d candidates, which is more than any client has", ErrBadDescription, candidates)
+	}
+	return out, nil
+}
+
+func roleOf(media *sdp.MediaDescription) role {
+	_, inactive := media.Attribute("inactive")
+	_, receiveOnly := media.Attribute("recvonly")
+	switch {
+	case media.MediaName.Port.Value == 0 || inactive:
+		return idle
+	case media.MediaName.Media == "application":
+		return application
+	case receiveOnly:
+		return receiving
+	}
+	return sending
+}
+
+func checkSection(s section, media *sdp.MediaDescription) error {
+	if s.role != receiving && s.role != sending {
+		return nil
+	}
+	if s.kind != "audio" && s.kind != "video" {
+		return fmt.Errorf("%w: the section with mid %q is of the kind %.20q; audio, video and application are known",
+			ErrBadDescription, s.mid, s.kind)
+	}
+	if !hasKnownCodec(media) {
+		return fmt.Errorf("%w: the %s section with mid %q offers none of Opus, VP8, VP9, H264 and AV1; offer one of them",
+			ErrNoCommonCodec, s.kind, s.mid)
+	}
+	if _, named := media.Attribute("ssrc"); s.role == sending && !named {
+		return fmt.Errorf("%w: the sending section with mid %q names no a=ssrc; send it as one encoding, without rids",
+			ErrBadDescription, s.mid)
+	}
+	return nil
+}
+
+// hasKnownCodec looks for a codec that is forwarded.
+func hasKnownCodec(media *sdp.MediaDescription) bool {
+	for _, attribute := range media.Attributes {
+		if attribute.Key != "rtpmap" {
+			continue
+		}
+		_, encoding, _ := strings.Cut(attribute.Value, " ")
+		name, _, _ := strings.Cut(encoding, "/")
+		switch strings.ToUpper(name) {
+		case "OPUS", "VP8", "VP9", "H264", "AV1":
+			return true
+		}
+	}
+	return false
+}
+
+// follows says whether an offer may come after another on one connection
+// (RFC 8829, 5.2.2): sections stay where they are, and a slot does not turn
+// into a track, nor a track into a slot, but by way of being idle.
+func (s sections) follows(before sections) error {
+	if len(s) < len(before) {
+		return fmt.Errorf("%w: it has %d media sections where there were %d; keep them and make them inactive", ErrBadDescription, len(s), len(before))
+	}
+	for i, old := range before {
+		fresh := s[i]
+		if old.role != idle && fresh.mid != old.mid {
+			return fmt.Errorf("%w: media section %d had the mid %q and has %q now; keep it", ErrBadDescription, i, old.mid, fresh.mid)
+		}
+		if old.role != idle && fresh.role != idle && (old.role != fresh.role || old.kind != fresh.kind) {
+			return fmt.Errorf("%w: the section with mid %q changes what it is for; make it inactive first, or add another", ErrBadDescription, fresh.mid)
+		}
+	}
+	return nil
+}
+
+// count is how many sections have a role and, unless kind is "", a kind.
+func (s sections) count(r role, kind string) (n int) {
+	for _, section := range s {
+		if section.role == r && (kind == "" || section.kind == kind) {
+			n++
+		}
+	}
+	return n
+}
+
+// is says whether the section with the mid has a role.
+func (s sections) is(mid string, r role) bool {
+	return slices.ContainsFunc(s, func(section section) bool { return section.mid == mid && section.role == r })
+}
