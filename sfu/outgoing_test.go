@@ -10,6 +10,8 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/hiroba-rtc/hiroba/sfu/forward"
 )
 
 // wire keeps what is sent.
@@ -167,5 +169,43 @@ func TestANACKReachesBackOverASwitch(t *testing.T) {
 	r.out.resend(time.Now(), lost.SequenceNumber)
 	if n := len(r.wire.packets); n != 3 || !bytes.Equal(r.wire.packets[2].Payload, lost.Payload) {
 		t.Fatalf("%d packets after the NACK", n)
+	}
+}
+
+// A request or its keyframe may be lost: a slot that still waits asks again.
+func TestAWaitingSlotAsksAgain(t *testing.T) {
+	r := newRig(0, vp8)
+	r.out.carry(r.in)
+	r.out.connected()
+	r.in.mu.Lock()
+	r.in.requests = forward.KeyframeRequests{} // long ago
+	r.in.mu.Unlock()
+	r.push(1, false)
+	if len(r.rtcp) != 2 {
+		t.Fatalf("%d requests were sent", len(r.rtcp))
+	}
+}
+
+// No number goes out twice with different content: it would use the cipher's
+// nonce twice.
+func TestADuplicateIsForwardedOnce(t *testing.T) {
+	r := newRig(0, vp8)
+	r.out.carry(r.in)
+	r.out.connected()
+	r.push(1, true)
+	r.push(2, false)
+	r.push(2, true) // the same number, other content
+	r.push(3, false)
+	r.push(2000, false)
+	r.push(3, true) // so late that the cache has forgotten it
+	seen := map[uint16]bool{}
+	for _, p := range r.wire.packets {
+		if seen[p.SequenceNumber] {
+			t.Fatalf("%d went out twice", p.SequenceNumber)
+		}
+		seen[p.SequenceNumber] = true
+	}
+	if len(seen) != 4 {
+		t.Fatalf("%d packets went out", len(seen))
 	}
 }
