@@ -193,7 +193,7 @@ func (p *participant) receives(n int, mid string, fits func(*rtp.Packet) bool) {
 }
 
 // source is a track that a test publishes, with a camera or microphone of its
-// own: packets go out in a steady beat until the test ends.
+// own.
 type source struct {
 	track *webrtc.TrackLocalStaticRTP
 	// body marks the packets, to know them again.
@@ -208,32 +208,37 @@ func newSource(t testing.TB, mime string, body []byte) *source {
 		t.Fatal(err)
 	}
 	s := &source{track: track, body: body}
-	ctx, cancel := context.WithCancel(context.Background())
-	var loop sync.WaitGroup
-	loop.Go(func() { s.run(ctx) })
-	t.Cleanup(func() { cancel(); loop.Wait() })
+	n := uint32(0)
+	speak(t, track, func(p *rtp.Packet) {
+		p.Payload = append(s.descriptor(n), s.body...)
+		n++
+	})
 	return s
 }
 
-func (s *source) run(ctx context.Context) {
-	ticker := time.NewTicker(20 * time.Millisecond)
-	defer ticker.Stop()
-	clock := s.track.Codec().ClockRate
-	if clock == 0 {
-		clock = 90000
-	}
-	for n := uint32(0); ; n++ {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
+// speak sends packets on a track in a steady beat until the test ends; each is
+// given to write first.
+func speak(t testing.TB, track *webrtc.TrackLocalStaticRTP, write func(*rtp.Packet)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var loop sync.WaitGroup
+	loop.Go(func() {
+		ticker := time.NewTicker(20 * time.Millisecond)
+		defer ticker.Stop()
+		for n := uint32(0); ; n++ {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			packet := &rtp.Packet{
+				Header:  rtp.Header{Version: 2, SequenceNumber: uint16(n), Timestamp: n * 1800, Marker: true},
+				Payload: []byte{1, 2, 3},
+			}
+			write(packet)
+			_ = track.WriteRTP(packet) // nobody may be connected yet
 		}
-		packet := &rtp.Packet{
-			Header:  rtp.Header{Version: 2, SequenceNumber: uint16(n), Timestamp: n * 1800, Marker: true},
-			Payload: append(s.descriptor(n), s.body...),
-		}
-		_ = s.track.WriteRTP(packet) // nobody may be connected yet
-	}
+	})
+	t.Cleanup(func() { cancel(); loop.Wait() })
 }
 
 // descriptor is the beginning of a payload: for video, a keyframe every
