@@ -14,15 +14,17 @@ func newBucket(now time.Time, rate, burst float64) *bucket {
 	return &bucket{rate: rate, burst: burst, tokens: burst, last: now}
 }
 
-// take takes one token, and reports false when there is none.
-func (b *bucket) take(now time.Time) bool {
+// take takes n tokens, or all that the bucket can hold when n is more. It
+// reports false, and takes none, when there are too few.
+func (b *bucket) take(now time.Time, n float64) bool {
 	if elapsed := now.Sub(b.last).Seconds(); elapsed > 0 {
 		b.tokens = min(b.burst, b.tokens+elapsed*b.rate)
 		b.last = now
 	}
-	if b.tokens < 1 {
+	n = min(n, b.burst)
+	if b.tokens < n {
 		return false
 	}
-	b.tokens--
+	b.tokens -= n
 	return true
 }

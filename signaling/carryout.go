@@ -2,6 +2,7 @@ package signaling
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/hiroba-rtc/hiroba/signaling/protocol"
@@ -11,8 +12,8 @@ import (
 // offerTimeout bounds the work on one offer.
 const offerTimeout = 10 * time.Second
 
-// carryOut does what a fresh message asks for and returns its answer. The
-// visitor's mutex is held.
+// carryOut does what a fresh message asks for and returns its answer, unless
+// it has sent that itself. The visitor's mutex is held.
 func (v *Visitor) carryOut(ctx context.Context, message *protocol.ClientMessage, size int) (*protocol.Event, *protocol.Error) {
 	limits := v.service.config.Limits
 	allowed := limits.MessageBytes
@@ -29,6 +30,11 @@ func (v *Visitor) carryOut(ctx context.Context, message *protocol.ClientMessage,
 		return nil, protocol.Errorf(protocol.Error_MALFORMED, "The message has no body that this server knows.")
 	}
 
+	if message.GetPing() != nil {
+		return protocol.NewEvent(&protocol.ServerMessage{Body: &protocol.ServerMessage_Pong{
+			Pong: &protocol.Pong{NowMs: time.Now().UnixMilli()},
+		}}), nil
+	}
 	if join := message.GetJoin(); join != nil {
 		return nil, v.join(ctx, join, message.GetId())
 	}
@@ -67,6 +73,7 @@ func (v *Visitor) carryOut(ctx context.Context, message *protocol.ClientMessage,
 			v.leg.Mute(body.Mute.GetTrack(), body.Mute.GetMuted())
 		}
 	case *protocol.ClientMessage_View:
+		v.view = body.View
 		if v.leg != nil {
 			v.leg.View(body.View)
 		}
@@ -112,14 +119,21 @@ func (v *Visitor) join(ctx context.Context, join *protocol.Join, re string) *pro
 		return err
 	}
 	v.unjoined.Stop()
-	v.room, v.peer = entered, peer
+	v.room, v.peer, v.view = entered, peer, join.GetView()
 	v.service.metrics.peers.Inc()
 	v.log.Info("peer joined", "room", entered.Name(), "peer", peer.ID())
 	if v.leg != nil {
-		v.leg.Publish(tracks)
-		v.leg.View(join.GetView())
+		v.startLeg()
 	}
 	return nil
+}
+
+// startLeg tells a fresh leg what it has to know. Its answer has been sent by
+// then: slots are filled from the view on, and the client hears of them after
+// the answer.
+func (v *Visitor) startLeg() {
+	v.leg.Publish(v.room.Tracks(v.peer))
+	v.leg.View(v.view)
 }
 
 // offer brings an offer to the SFU, over the visitor's leg or a new one.
@@ -140,7 +154,7 @@ func (v *Visitor) offer(ctx context.Context, roomName, peer string, offer *proto
 	defer cancel()
 	sdp, err := v.leg.Offer(ctx, offer.GetSdp())
 	if err != nil {
-		if fresh {
+		if fresh || errors.Is(err, ErrLegLost) {
 			v.dropLeg()
 		}
 		return nil, v.mediaError(err)
@@ -169,13 +183,13 @@ func (v *Visitor) describe(ctx context.Context, message *protocol.ClientMessage,
 	if err != nil {
 		return nil, err
 	}
-	if fresh {
-		v.leg.Publish(v.room.Tracks(v.peer))
-		v.leg.View(nil)
-	}
-	return protocol.NewEvent(&protocol.ServerMessage{
+	v.answer(message, protocol.NewEvent(&protocol.ServerMessage{
 		Body: &protocol.ServerMessage_Description{Description: answer},
-	}), nil
+	}), nil)
+	if fresh {
+		v.startLeg()
+	}
+	return nil, nil
 }
 
 // candidate passes a candidate on: to the SFU, or to another peer.

@@ -26,8 +26,10 @@ type Limits struct {
 	SessionsPerAddress int
 	MessageBytes       int
 	DescriptionBytes   int // of a message that carries a description
-	MessagesPerSecond  int // of one session, averaged; twice as many in a burst
 	Slots              int // of one kind, of one peer
+	// MessagesPerSecond is of one session, averaged; twice as many in a burst.
+	// Each begun 4 KiB of a message counts as one.
+	MessagesPerSecond int
 }
 
 // Config is what a Service needs.

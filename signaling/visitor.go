@@ -17,6 +17,12 @@ import (
 // the session ends: enough for a client to notice, too few to be a load.
 const refusalsBeforeEnd = 100
 
+// bytesPerToken is how much of a message one token of the rate pays for. A
+// message to the room goes into everybody's outbox; this keeps what one peer
+// can put there (by default 200 KiB a second, 400 KiB in a burst) below what
+// an outbox holds (1 MiB).
+const bytesPerToken = 4 << 10
+
 // Visitor is one client of the service: its session, and, once it has joined,
 // its peer in a room and its leg to the SFU.
 //
@@ -36,7 +42,8 @@ type Visitor struct {
 	room    *room.Room
 	peer    *room.Peer
 	leg     Leg
-	left    bool // the client said so
+	view    *protocol.View // the last one, for the next leg; nil means everything
+	left    bool           // the client said so
 	closed  bool
 }
 
@@ -81,7 +88,7 @@ func (v *Visitor) Welcome() *protocol.Event {
 
 // Receive carries out one message of size encoded bytes. The event it
 // returns, if any, is about the connection only: the transport sends it
-// unnumbered.
+// unnumbered, or drops it when the client does not read.
 func (v *Visitor) Receive(ctx context.Context, message *protocol.ClientMessage, size int) *protocol.Event {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -90,60 +97,68 @@ func (v *Visitor) Receive(ctx context.Context, message *protocol.ClientMessage, 
 	}
 	v.service.metrics.received.WithLabelValues(kind(message)).Inc()
 
-	if err := v.session.Ack(message.GetAck()); err != nil {
-		v.answer(message, nil, err)
+	paid := v.pay(message, size)
+	// A message that is refused has used its number up all the same, so that
+	// the next one is in order.
+	fresh, err := v.number(message)
+	if !paid {
 		return nil
 	}
-	if message.GetPing() != nil && message.GetSeq() == 0 {
-		if !v.withinRate(message) {
-			return nil
-		}
-		return protocol.NewEvent(&protocol.ServerMessage{Body: &protocol.ServerMessage_Pong{
-			Pong: &protocol.Pong{NowMs: time.Now().UnixMilli()},
-		}})
+	if err == nil {
+		err = v.session.Ack(message.GetAck())
 	}
-	if message.GetSeq() == 0 {
-		v.answer(message, nil, protocol.Errorf(protocol.Error_MALFORMED, "The message has no seq; number messages 1, 2, 3…"))
-		return nil
-	}
-	fresh, err := v.session.Number(message.GetSeq())
 	if err != nil {
 		v.answer(message, nil, err)
 		return nil
 	}
-	if !fresh || !v.withinRate(message) {
+	if !fresh {
 		return nil
 	}
 	event, err := v.carryOut(ctx, message, size)
+	if message.GetPing() != nil && message.GetId() == "" && err == nil {
+		return event // nobody waits for this pong
+	}
 	v.answer(message, event, err)
 	return nil
 }
 
-// Malformed answers what could not be decoded; reason is for the client.
-func (v *Visitor) Malformed(reason *protocol.Error) {
+// Malformed answers size bytes that could not be decoded; reason is for the
+// client.
+func (v *Visitor) Malformed(reason *protocol.Error, size int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if !v.closed && v.withinRate(nil) {
+	if !v.closed && v.pay(nil, size) {
 		v.answer(nil, nil, reason)
 	}
 }
 
-// withinRate spends one token on a message; over the rate it answers itself.
-func (v *Visitor) withinRate(message *protocol.ClientMessage) bool {
-	if v.rate.take(time.Now()) {
+// pay spends the tokens that a message of size bytes costs. Without enough of
+// them it refuses the message itself, and reports false.
+func (v *Visitor) pay(message *protocol.ClientMessage, size int) bool {
+	cost := max(1, (size+bytesPerToken-1)/bytesPerToken)
+	if v.rate.take(time.Now(), float64(cost)) {
 		return true
 	}
-	limit := v.service.config.Limits.MessagesPerSecond
 	v.refused++
 	err := protocol.Errorf(protocol.Error_TOO_MANY_MESSAGES,
-		"More than %d messages a second came; this one was not carried out. Send fewer.", limit)
+		"More than %d messages a second came, each begun %d bytes counted as one; this one was not carried out. Send less.",
+		v.service.config.Limits.MessagesPerSecond, bytesPerToken)
 	if v.refused > refusalsBeforeEnd {
-		v.service.metrics.refuse(err)
-		v.session.EndWith(err, message.GetId())
-		return false
+		err = err.AsFatal()
 	}
 	v.answer(message, nil, err)
 	return false
+}
+
+// number judges a message's number and uses it up. A ping may go without.
+func (v *Visitor) number(message *protocol.ClientMessage) (fresh bool, err *protocol.Error) {
+	if message.GetSeq() != 0 {
+		return v.session.Number(message.GetSeq())
+	}
+	if message.GetPing() != nil {
+		return true, nil
+	}
+	return false, protocol.Errorf(protocol.Error_MALFORMED, "The message has no seq; number messages 1, 2, 3…")
 }
 
 // answer sends what a message led to: an error, an event, or done when the
@@ -202,6 +217,8 @@ func (v *Visitor) Close(reason *protocol.Error) {
 // mediaError turns a leg's error into one for the client.
 func (v *Visitor) mediaError(err error) *protocol.Error {
 	switch {
+	case errors.Is(err, ErrLegLost):
+		return protocol.Errorf(protocol.Error_BAD_DESCRIPTION, "%v. Make a new PeerConnection and offer again.", err)
 	case errors.Is(err, ErrBadDescription):
 		return protocol.Errorf(protocol.Error_BAD_DESCRIPTION, "%v", err)
 	case errors.Is(err, ErrNoCommonCodec):

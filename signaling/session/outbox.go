@@ -11,6 +11,9 @@ type Entry struct {
 	Event *protocol.Event
 }
 
+// size is what an entry counts for: the id is the client's, and may be long.
+func (e Entry) size() int { return e.Event.Size() + len(e.Re) }
+
 // Bounds are how much an outbox keeps for a client that has not acknowledged
 // it.
 type Bounds struct {
@@ -23,8 +26,7 @@ type Bounds struct {
 // concurrent use; it knows no clock, no client and no connection.
 type Outbox struct {
 	bounds  Bounds
-	last    uint64 // number of the newest entry
-	acked   uint64
+	last    uint64  // number of the newest entry
 	entries []Entry // from entries[head]; numbers are consecutive up to last
 	head    int
 	bytes   int
@@ -38,24 +40,18 @@ func NewOutbox(bounds Bounds) *Outbox { return &Outbox{bounds: bounds} }
 func (o *Outbox) Append(event *protocol.Event, re string) uint64 {
 	o.last++
 	o.entries = append(o.entries, Entry{Seq: o.last, Re: re, Event: event})
-	o.bytes += event.Size()
+	o.bytes += o.entries[len(o.entries)-1].size()
 	for o.len() > 1 && (o.len() > o.bounds.Messages || o.bytes > o.bounds.Bytes) {
 		o.drop()
 	}
 	return o.last
 }
 
-// Ack forgets everything up to and including seq. It reports false, and does
-// nothing, for a number that was never given.
-func (o *Outbox) Ack(seq uint64) bool {
-	if seq > o.last {
-		return false
-	}
-	o.acked = max(o.acked, seq)
+// Ack forgets everything up to and including seq.
+func (o *Outbox) Ack(seq uint64) {
 	for o.len() > 0 && o.entries[o.head].Seq <= seq {
 		o.drop()
 	}
-	return true
 }
 
 // After appends to dst up to limit entries that follow number seq. It reports
@@ -77,15 +73,12 @@ func (o *Outbox) After(dst []Entry, seq uint64, limit int) ([]Entry, bool) {
 // when none is.
 func (o *Outbox) First() uint64 { return o.last - uint64(o.len()) + 1 }
 
-// Last is the number of the newest entry, 0 before the first.
-func (o *Outbox) Last() uint64 { return o.last }
-
 func (o *Outbox) len() int { return len(o.entries) - o.head }
 
 // drop lets go of the oldest entry. The storage before head is used again
 // once it is the larger half, so that dropping costs constant time on average.
 func (o *Outbox) drop() {
-	o.bytes -= o.entries[o.head].Event.Size()
+	o.bytes -= o.entries[o.head].size()
 	o.entries[o.head] = Entry{}
 	o.head++
 	if o.head*2 >= len(o.entries) {

@@ -66,8 +66,7 @@ func (s *Session) Send(event *protocol.Event, re string) {
 	if s.ended {
 		return
 	}
-	s.outbox.Append(event, re)
-	if a := s.attached; a != nil && a.read+1 < s.outbox.First() {
+	if !s.put(event, re) {
 		s.end(protocol.Errorf(protocol.Error_SLOW,
 			"This client did not read what the server sent: more than the server keeps was waiting. Connect again."), true)
 		return
@@ -78,31 +77,28 @@ func (s *Session) Send(event *protocol.Event, re string) {
 // End ends the session. What is in the outbox still goes out to whoever is
 // attached, then the reason; nil means that the client wanted it. Only the
 // first call has an effect.
-func (s *Session) End(reason *protocol.Error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ended {
-		return
-	}
-	if reason != nil {
-		s.outbox.Append(reason.AsFatal().Event(), "")
-	}
-	s.end(reason, false)
-}
+func (s *Session) End(reason *protocol.Error) { s.EndWith(reason, "") }
 
-// EndWith answers the message with the id re by the reason, which is fatal,
-// and ends the session.
+// EndWith is End with a reason that answers the message with the id re.
 func (s *Session) EndWith(reason *protocol.Error, re string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended {
 		return
 	}
-	s.outbox.Append(reason.AsFatal().Event(), re)
-	s.end(reason, false)
+	kept := reason == nil || s.put(reason.AsFatal().Event(), re)
+	s.end(reason, !kept)
 }
 
-// end is called with mu held.
+// put appends to the outbox. It reports false when something that the
+// attachment has not read had to go for it: then the session has to end
+// abruptly. The caller holds mu.
+func (s *Session) put(event *protocol.Event, re string) bool {
+	s.outbox.Append(event, re)
+	return s.attached == nil || s.attached.read+1 >= s.outbox.First()
+}
+
+// end is called with mu held. After an abrupt end nothing more is read.
 func (s *Session) end(reason *protocol.Error, abrupt bool) {
 	s.ended, s.reason, s.abrupt = true, reason, abrupt
 	s.kill()
@@ -155,14 +151,20 @@ func (s *Session) Number(seq uint64) (fresh bool, err *protocol.Error) {
 	}
 }
 
-// Ack lets the session forget what the client has handled.
+// Ack lets the session forget what the client has handled. A number that its
+// attachment has not read yet is refused.
 func (s *Session) Ack(seq uint64) *protocol.Error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.outbox.Ack(seq) {
-		return protocol.Errorf(protocol.Error_BAD_FIELD,
-			"ack is %d, but the newest message has number %d.", seq, s.outbox.Last())
+	var read uint64
+	if s.attached != nil {
+		read = s.attached.read
 	}
+	if seq > read {
+		return protocol.Errorf(protocol.Error_BAD_FIELD,
+			"ack is %d, but the last message that was sent has number %d.", seq, read)
+	}
+	s.outbox.Ack(seq)
 	return nil
 }
 
@@ -174,7 +176,7 @@ type Attachment struct {
 	read    uint64        // guarded by session.mu
 }
 
-// Attach takes hold of the session after the given number: Next returns what
+// Attach takes hold of the session after the given number: Read returns what
 // follows it. Whatever was attached before is fenced. It fails with ErrMissed
 // or, when the session has ended, ErrEnded.
 func (s *Session) Attach(after uint64) (*Attachment, error) {
@@ -209,8 +211,8 @@ func (a *Attachment) Read(dst []Entry) ([]Entry, error) {
 	case s.abrupt:
 		return dst, ErrEnded
 	}
-	// What this attachment has not read is always there: Send ends the
-	// session otherwise.
+	// What this attachment has not read is always there: Ack refuses to forget
+	// it, and what pushes it out ends the session abruptly.
 	out, _ := s.outbox.After(dst, a.read, readAtOnce)
 	if len(out) > len(dst) {
 		a.read = out[len(out)-1].Seq
@@ -220,19 +222,4 @@ func (a *Attachment) Read(dst []Entry) ([]Entry, error) {
 		return dst, ErrEnded
 	}
 	return dst, nil
-}
-
-// Next is Read that waits until there is something.
-func (a *Attachment) Next(ctx context.Context, dst []Entry) ([]Entry, error) {
-	for {
-		out, err := a.Read(dst)
-		if err != nil || len(out) > len(dst) {
-			return out, err
-		}
-		select {
-		case <-a.wake:
-		case <-ctx.Done():
-			return dst, ctx.Err()
-		}
-	}
 }

@@ -1,10 +1,8 @@
 package session_test
 
 import (
-	"context"
 	"errors"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -14,11 +12,21 @@ import (
 
 var roomy = session.Bounds{Messages: 100, Bytes: 1 << 20}
 
+// next waits for what is read next.
 func next(t *testing.T, a *session.Attachment) ([]session.Entry, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-	defer cancel()
-	return a.Next(ctx, nil)
+	timeout := time.After(5 * time.Second)
+	for {
+		out, err := a.Read(nil)
+		if err != nil || len(out) > 0 {
+			return out, err
+		}
+		select {
+		case <-a.Ready():
+		case <-timeout:
+			t.Fatal("nothing came")
+		}
+	}
 }
 
 func attach(t *testing.T, s *session.Session, after uint64) *session.Attachment {
@@ -41,7 +49,7 @@ func TestAttachReadsOnFromItsNumber(t *testing.T) {
 	}
 }
 
-func TestNextWaitsForASend(t *testing.T) {
+func TestAReaderIsToldOfASend(t *testing.T) {
 	s := session.New("s", roomy)
 	a := attach(t, s, 0)
 	go s.Send(text("x"), "42")
@@ -54,13 +62,11 @@ func TestNextWaitsForASend(t *testing.T) {
 func TestANewAttachmentFencesTheOld(t *testing.T) {
 	s := session.New("s", roomy)
 	old := attach(t, s, 0)
-	fenced := make(chan error, 1)
-	go func() {
-		_, err := old.Next(context.Background(), nil)
-		fenced <- err
-	}()
+	if got, err := old.Read(nil); err != nil || len(got) != 0 {
+		t.Fatalf("the old attachment got %v, %v", seqs(got), err)
+	}
 	fresh := attach(t, s, 0)
-	if err := <-fenced; !errors.Is(err, session.ErrFenced) {
+	if _, err := next(t, old); !errors.Is(err, session.ErrFenced) {
 		t.Fatalf("the old attachment got %v", err)
 	}
 	s.Send(text("x"), "")
@@ -96,7 +102,7 @@ func TestAClientThatStopsReadingEndsAsSlow(t *testing.T) {
 		t.Fatalf("ended with %v", code)
 	}
 	if _, err := next(t, a); !errors.Is(err, session.ErrEnded) {
-		t.Fatalf("Next = %v, want ErrEnded", err)
+		t.Fatalf("Read = %v, want ErrEnded", err)
 	}
 }
 
@@ -115,7 +121,7 @@ func TestEndGivesOutTheRestAndTheReason(t *testing.T) {
 		t.Fatalf("the reason came as %v", e)
 	}
 	if _, err := next(t, a); !errors.Is(err, session.ErrEnded) {
-		t.Fatalf("Next = %v, want ErrEnded", err)
+		t.Fatalf("Read = %v, want ErrEnded", err)
 	}
 	if _, err := s.Attach(0); !errors.Is(err, session.ErrEnded) {
 		t.Fatalf("Attach = %v, want ErrEnded", err)
@@ -139,9 +145,50 @@ func TestClientNumbersAreTakenOnceAndInOrder(t *testing.T) {
 	}
 }
 
-func TestAckOfTheFutureIsRefused(t *testing.T) {
+// What a client has not been sent it cannot have handled; forgetting it would
+// look as if the client were slow.
+func TestOnlyWhatWasReadCanBeAcknowledged(t *testing.T) {
 	s := session.New("s", roomy)
-	if err := s.Ack(1); err == nil || !strings.Contains(err.GetMessage(), "newest message has number 0") {
-		t.Fatalf("got %v", err)
+	s.Send(text("one"), "")
+	if err := s.Ack(1); err.GetCode() != protocol.Error_BAD_FIELD {
+		t.Fatalf("nothing is attached: Ack(1) = %v", err)
+	}
+	a := attach(t, s, 0)
+	for i, step := range []struct {
+		name string
+		ack  uint64
+		want protocol.Error_Code
+	}{
+		{"before it is read", 1, protocol.Error_BAD_FIELD},
+		{"read", 1, 0},
+		{"again", 1, 0},
+		{"from the future", 9, protocol.Error_BAD_FIELD},
+	} {
+		if err := s.Ack(step.ack); err.GetCode() != step.want {
+			t.Fatalf("%s: Ack(%d) = %v", step.name, step.ack, err)
+		}
+		if got, err := next(t, a); err != nil || !slices.Equal(seqs(got), []uint64{uint64(i + 1)}) {
+			t.Fatalf("%s: then came %v, %v", step.name, seqs(got), err)
+		}
+		s.Send(text("more"), "")
+	}
+	if s.Reason() != nil {
+		t.Fatalf("the session ended: %v", s.Reason())
+	}
+}
+
+// A reason that finds no room in the outbox is not worth a gap in what the
+// client reads.
+func TestAnEndThatPushesSomethingOutIsAbrupt(t *testing.T) {
+	s := session.New("s", session.Bounds{Messages: 2, Bytes: 1 << 20})
+	a := attach(t, s, 0)
+	s.Send(text("one"), "")
+	s.Send(text("two"), "")
+	s.End(protocol.Errorf(protocol.Error_SHUTTING_DOWN, "bye"))
+	if got, err := next(t, a); len(got) != 0 || !errors.Is(err, session.ErrEnded) {
+		t.Fatalf("Read = %v, %v", seqs(got), err)
+	}
+	if code := s.Reason().GetCode(); code != protocol.Error_SHUTTING_DOWN {
+		t.Fatalf("ended with %v", code)
 	}
 }

@@ -223,12 +223,12 @@ func (l *link) read(ctx context.Context) *protocol.Error {
 func (l *link) receive(ctx context.Context, frame int, data []byte) *protocol.Event {
 	if want := l.frameType(); frame != want {
 		l.visitor.Malformed(protocol.Errorf(protocol.Error_MALFORMED,
-			"A frame of the other type came; %s goes in %s frames.", l.format.Subprotocol(), frameName(want)))
+			"A frame of the other type came; %s goes in %s frames.", l.format.Subprotocol(), frameName(want)), len(data))
 		return nil
 	}
 	message := &protocol.ClientMessage{}
 	if err := l.format.Unmarshal(data, message); err != nil {
-		l.visitor.Malformed(protocol.Errorf(protocol.Error_MALFORMED, "%.300s", strings.ToValidUTF8(err.Error(), "?")))
+		l.visitor.Malformed(protocol.Errorf(protocol.Error_MALFORMED, "%.300s", strings.ToValidUTF8(err.Error(), "?")), len(data))
 		return nil
 	}
 	return l.visitor.Receive(ctx, message, len(data))
