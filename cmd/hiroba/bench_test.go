@@ -168,20 +168,25 @@ func BenchmarkForwarding(b *testing.B) {
 
 	const forwarded = "hiroba_sfu_packets_forwarded_total"
 	const run = 10 * time.Second
-	var server, single, batched []float64
+	var server, allocations, single, batched []float64
 	for b.Loop() {
+		var memory, later runtime.MemStats
+		runtime.ReadMemStats(&memory)
 		before, packets := cpuTime(), metric(b, url, forwarded)
 		<-time.After(run)
 		used, sent := cpuTime()-before, metric(b, url, forwarded)-packets
+		runtime.ReadMemStats(&later)
 		if sent < run.Seconds()*benchRate*benchReceivers*0.9 {
 			b.Fatalf("only %.0f packets were forwarded in %v", sent, run)
 		}
 		server = append(server, float64(used.Nanoseconds())/1000/sent)
+		allocations = append(allocations, float64(later.Mallocs-memory.Mallocs)/sent)
 		single = append(single, floor(b, run/2, false))
 		batched = append(batched, floor(b, run/2, true))
 	}
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(median(server), "µs/forward")
+	b.ReportMetric(median(allocations), "allocs/forward")
 	b.ReportMetric(median(single), "µs/floor-single")
 	b.ReportMetric(median(batched), "µs/floor-batched")
 	b.ReportMetric(median(server)/median(batched), "×floor-batched")
