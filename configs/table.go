@@ -110,7 +110,7 @@ var table = []Setting{
 	row("limits.description_bytes", func(c *Config) *int { return &c.Limits.DescriptionBytes }, 256*kib, size(1*kib, 16*mib),
 		"The largest signaling message that carries SDP; no less than `limits.message_bytes`."),
 	row("limits.messages_per_second", func(c *Config) *int { return &c.Limits.MessagesPerSecond }, 50, whole(1, 100_000),
-		"How many signaling messages one session can send per second, on average."),
+		"How many signaling messages one session can send per second, on average; twice as many in a burst. Each begun 4 KiB of a message counts as one. Keep 8 KiB times this number, which is a burst, well below `limits.outbox_bytes`: else one session can make others lose theirs."),
 	row("limits.peers_per_room", func(c *Config) *int { return &c.Limits.PeersPerRoom }, 200, whole(1, 100_000),
 		"How many peers fit into one room."),
 	row("limits.rooms", func(c *Config) *int { return &c.Limits.Rooms }, 1000, whole(1, 1_000_000),

@@ -362,7 +362,8 @@ type ClientMessage struct {
 	// unnumbered; only a ping may be.
 	Seq uint64 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
 	// The highest ServerMessage.seq that the client has handled. The server
-	// forgets what is acknowledged.
+	// forgets what is acknowledged; a number that it has not sent yet is
+	// answered BAD_FIELD.
 	Ack uint64 `protobuf:"varint,2,opt,name=ack,proto3" json:"ack,omitempty"`
 	// Chosen by the client, at most 64 bytes. A message with an id is answered
 	// by exactly one ServerMessage whose `re` is the same id.
@@ -584,7 +585,8 @@ func (*ClientMessage_Ping) isClientMessage_Body() {}
 type ServerMessage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Number of this message in the session's outbox: 1, 2, 3… 0 means that
-	// the message is about the connection only (welcome, pong) and is not kept.
+	// the message is about the connection only (welcome, and the pong of a ping
+	// without an id) and is not kept.
 	Seq uint64 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
 	// The id of the client's message that this one answers.
 	Re string `protobuf:"bytes,2,opt,name=re,proto3" json:"re,omitempty"`
@@ -1049,8 +1051,9 @@ type Limits struct {
 	// Bytes of a message that carries a description (join, description).
 	DescriptionBytes uint32 `protobuf:"varint,2,opt,name=description_bytes,json=descriptionBytes,proto3" json:"description_bytes,omitempty"`
 	// Messages per second, averaged; a burst of twice as many is let through.
+	// Each begun 4 KiB of a message counts as one.
 	MessagesPerSecond uint32 `protobuf:"varint,3,opt,name=messages_per_second,json=messagesPerSecond,proto3" json:"messages_per_second,omitempty"`
-	// Slots per kind that the server fills.
+	// Slots of one kind (audio, video); an offer of more is refused.
 	Slots uint32 `protobuf:"varint,4,opt,name=slots,proto3" json:"slots,omitempty"`
 	// Tracks that one peer may publish.
 	Tracks        uint32 `protobuf:"varint,5,opt,name=tracks,proto3" json:"tracks,omitempty"`
@@ -1136,7 +1139,7 @@ type Join struct {
 	Offer *Description `protobuf:"bytes,3,opt,name=offer,proto3" json:"offer,omitempty"`
 	// What the offer's sending media sections carry.
 	Tracks []*TrackOffer `protobuf:"bytes,4,rep,name=tracks,proto3" json:"tracks,omitempty"`
-	// What the client shows; left out, the server fills slots in order.
+	// What the client shows; left out, everything that there are slots for.
 	View          *View `protobuf:"bytes,5,opt,name=view,proto3" json:"view,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1840,8 +1843,9 @@ func (x *Mute) GetMuted() bool {
 	return false
 }
 
-// View says what a client shows, most important first. The server keeps
-// tracks that are in view in slots before all others.
+// View says which video a client shows, most important first. From then on
+// video tracks that are not in it are not sent; audio always is. Before the
+// first view, everything is. It holds for later connections to the SFU too.
 type View struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Shown         []*Shown               `protobuf:"bytes,1,rep,name=shown,proto3" json:"shown,omitempty"`

@@ -16,7 +16,8 @@ export interface ClientMessage {
   seq?: string;
   /**
    * The highest ServerMessage.seq that the client has handled. The server
-   * forgets what is acknowledged.
+   * forgets what is acknowledged; a number that it has not sent yet is
+   * answered BAD_FIELD.
    */
   ack?: string;
   /**
@@ -41,7 +42,8 @@ export interface ClientMessage {
 export interface ServerMessage {
   /**
    * Number of this message in the session's outbox: 1, 2, 3… 0 means that
-   * the message is about the connection only (welcome, pong) and is not kept.
+   * the message is about the connection only (welcome, and the pong of a ping
+   * without an id) and is not kept.
    */
   seq?: string;
   /**
@@ -110,10 +112,11 @@ export interface Limits {
   descriptionBytes?: number;
   /**
    * Messages per second, averaged; a burst of twice as many is let through.
+   * Each begun 4 KiB of a message counts as one.
    */
   messagesPerSecond?: number;
   /**
-   * Slots per kind that the server fills.
+   * Slots of one kind (audio, video); an offer of more is refused.
    */
   slots?: number;
   /**
@@ -145,7 +148,7 @@ export interface Join {
    */
   tracks?: TrackOffer[];
   /**
-   * What the client shows; left out, the server fills slots in order.
+   * What the client shows; left out, everything that there are slots for.
    */
   view?: View;
 }
@@ -277,8 +280,9 @@ export interface Mute {
 }
 
 /**
- * View says what a client shows, most important first. The server keeps
- * tracks that are in view in slots before all others.
+ * View says which video a client shows, most important first. From then on
+ * video tracks that are not in it are not sent; audio always is. Before the
+ * first view, everything is. It holds for later connections to the SFU too.
  */
 export interface View {
   shown?: Shown[];
