@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -19,12 +20,21 @@ import (
 	"github.com/hiroba-rtc/hiroba/signaling/protocol"
 )
 
+const (
+	// welcomeTimeout bounds each of the two steps before the link is open: the
+	// handshake, and the server's welcome.
+	welcomeTimeout = 15 * time.Second
+	// writeTimeout bounds one write: a server that takes longer does not read.
+	writeTimeout = 10 * time.Second
+)
+
 // Link is a signaling session over WebSocket. It is safe for concurrent use.
 type Link struct {
 	conn    *websocket.Conn
 	format  protocol.Format
 	handle  func(*protocol.ServerMessage)
 	welcome *protocol.Welcome
+	period  time.Duration // of the heartbeat; the reader waits two and a half of them
 	done    chan struct{}
 	beating sync.WaitGroup
 
@@ -44,7 +54,8 @@ var ErrClosed = errors.New("client: the link is closed")
 // Dial opens a session with the server at base, as "http://host:port", and
 // waits for its welcome. Every message that answers no request goes to handle,
 // one at a time and in order; handle must not wait for an answer itself. The
-// link lives until Close or until the server ends it.
+// link lives until Close, until the server ends it, or until the server is
+// neither heard nor reached any more.
 func Dial(ctx context.Context, base string, format protocol.Format, handle func(*protocol.ServerMessage)) (*Link, error) {
 	address, err := signalURL(base)
 	if err != nil {
@@ -52,7 +63,7 @@ func Dial(ctx context.Context, base string, format protocol.Format, handle func(
 	}
 	dialer := websocket.Dialer{
 		Proxy:             http.ProxyFromEnvironment,
-		HandshakeTimeout:  15 * time.Second,
+		HandshakeTimeout:  welcomeTimeout,
 		Subprotocols:      []string{format.Subprotocol()},
 		EnableCompression: true,
 	}
@@ -63,24 +74,41 @@ func Dial(ctx context.Context, base string, format protocol.Format, handle func(
 		}
 		return nil, fmt.Errorf("client: connecting to %s: %w", address, err)
 	}
+	l, err := open(conn, format, handle)
+	if err != nil {
+		return nil, fmt.Errorf("client: %s: %w", address, err)
+	}
+	return l, nil
+}
+
+// open waits for the welcome on a connection and makes a link of it.
+func open(conn *websocket.Conn, format protocol.Format, handle func(*protocol.ServerMessage)) (*Link, error) {
 	l := &Link{
 		conn: conn, format: format, handle: handle,
 		done:    make(chan struct{}),
 		waiting: map[string]chan *protocol.ServerMessage{},
 	}
-	first, err := l.readOne()
+	first, err := l.readOne(welcomeTimeout)
 	if err == nil && first.GetWelcome() == nil {
 		err = errors.New("the first message is no welcome")
 	}
 	if err != nil {
 		conn.Close()
-		return nil, fmt.Errorf("client: %s: %w", address, err)
+		return nil, err
 	}
 	l.welcome = first.GetWelcome()
+	l.period = time.Duration(max(l.welcome.GetHeartbeatMs(), 1000)) * time.Millisecond
+	pong := conn.PingHandler()
+	conn.SetPingHandler(func(data string) error {
+		return errors.Join(conn.SetReadDeadline(time.Now().Add(l.silence())), pong(data))
+	})
 	l.beating.Go(l.beat)
 	go l.read()
 	return l, nil
 }
+
+// silence is how long the server may be silent: as long as the client may.
+func (l *Link) silence() time.Duration { return l.period * 5 / 2 }
 
 func signalURL(base string) (string, error) {
 	u, err := url.Parse(base)
@@ -112,8 +140,16 @@ func (l *Link) Err() error {
 	return l.err
 }
 
-func (l *Link) readOne() (*protocol.ServerMessage, error) {
+// readOne takes the next message, and waits so long for it.
+func (l *Link) readOne(patience time.Duration) (*protocol.ServerMessage, error) {
+	if err := l.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		return nil, err
+	}
 	_, data, err := l.conn.ReadMessage()
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return nil, fmt.Errorf("client: the server was silent for %v: %w", patience, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -121,11 +157,12 @@ func (l *Link) readOne() (*protocol.ServerMessage, error) {
 	return message, l.format.Unmarshal(data, message)
 }
 
-// read takes messages until the connection ends.
+// read takes messages until the connection ends, for whatever reason.
 func (l *Link) read() {
 	defer close(l.done)
+	defer l.conn.Close()
 	for {
-		message, err := l.readOne()
+		message, err := l.readOne(l.silence())
 		if err != nil {
 			l.end(err)
 			return
@@ -167,7 +204,7 @@ func (l *Link) end(err error) {
 
 // beat tells the server that the client is there, and what it has handled.
 func (l *Link) beat() {
-	ticker := time.NewTicker(time.Duration(max(l.welcome.GetHeartbeatMs(), 1000)) * time.Millisecond)
+	ticker := time.NewTicker(l.period)
 	defer ticker.Stop()
 	for {
 		select {
@@ -185,9 +222,12 @@ func (l *Link) beat() {
 func (l *Link) Send(message *protocol.ClientMessage) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
+	message.Seq = l.seq + 1
+	if err := l.writeLocked(message); err != nil {
+		return err
+	}
 	l.seq++
-	message.Seq = l.seq
-	return l.writeLocked(message)
+	return nil
 }
 
 func (l *Link) write(message *protocol.ClientMessage) error {
@@ -196,7 +236,8 @@ func (l *Link) write(message *protocol.ClientMessage) error {
 	return l.writeLocked(message)
 }
 
-// writeLocked is called with writing held.
+// writeLocked is called with writing held. What cannot be written ends the
+// link: part of it may have gone out, so nothing can follow.
 func (l *Link) writeLocked(message *protocol.ClientMessage) error {
 	l.mu.Lock()
 	message.Ack = l.handled
@@ -209,10 +250,16 @@ func (l *Link) writeLocked(message *protocol.ClientMessage) error {
 	if l.format == protocol.Binary {
 		frame = websocket.BinaryMessage
 	}
-	if err := l.conn.WriteMessage(frame, data); err != nil {
-		return fmt.Errorf("client: sending a message: %w", err)
+	err = l.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+	if err == nil {
+		err = l.conn.WriteMessage(frame, data)
 	}
-	return nil
+	if err != nil {
+		err = fmt.Errorf("client: sending a message: %w", err)
+		l.end(err)
+		l.conn.Close() // frees the reader
+	}
+	return err
 }
 
 // Request sends a message and waits for its answer. An error of the server
@@ -228,6 +275,7 @@ func (l *Link) Request(ctx context.Context, message *protocol.ClientMessage) (*p
 	message.Id = strconv.FormatUint(l.lastID, 36)
 	l.waiting[message.Id] = waiter
 	l.mu.Unlock()
+	defer l.forget(message.Id)
 
 	if err := l.Send(message); err != nil {
 		return nil, err
@@ -242,11 +290,15 @@ func (l *Link) Request(ctx context.Context, message *protocol.ClientMessage) (*p
 		}
 		return answer, nil
 	case <-ctx.Done():
-		l.mu.Lock()
-		delete(l.waiting, message.Id)
-		l.mu.Unlock()
 		return nil, fmt.Errorf("client: waiting for an answer: %w", ctx.Err())
 	}
+}
+
+// forget lets nobody wait for the answer to id any more.
+func (l *Link) forget(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.waiting, id)
 }
 
 // Close ends the link without a word and waits for its goroutines. Leave the
