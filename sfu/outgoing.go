@@ -151,6 +151,12 @@ func (o *outgoing) rewrite(h *rtp.Header, p *packet, payloadType uint8, seq uint
 	}
 }
 
+// takes says whether a codec was negotiated for the slot.
+func (o *outgoing) takes(key codecKey) bool {
+	_, ok := o.types.byKey[key]
+	return ok
+}
+
 // resend answers a NACK (RFC 4585, 6.2.1) for one packet from the cache of the
 // stream that it came in.
 func (o *outgoing) resend(now time.Time, lost uint16) {

@@ -4,62 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 )
-
-// Kind is audio or video.
-type Kind int
-
-const (
-	// Audio is a sound.
-	Audio Kind = iota
-	// Video is a moving picture.
-	Video
-)
-
-func (k Kind) codecType() webrtc.RTPCodecType {
-	if k == Audio {
-		return webrtc.RTPCodecTypeAudio
-	}
-	return webrtc.RTPCodecTypeVideo
-}
-
-// Track declares what a sending media section of a peer carries.
-type Track struct {
-	ID    string
-	Mid   string
-	Kind  Kind
-	Muted bool
-}
-
-// Why says why a slot with a track carries no media.
-type Why int
-
-const (
-	// Flowing: it does, or will with the publisher's first packet; an empty
-	// slot is Flowing, too.
-	Flowing Why = iota
-	// CodecNotNegotiated: the slot's media section does not take the codec.
-	CodecNotNegotiated
-	// Paused: the view says so.
-	Paused
-	// Muted: the publisher did it.
-	Muted
-)
-
-// Slot is one receive-only media section of a peer and what is in it.
-type Slot struct {
-	Mid   string
-	Kind  Kind
-	Track string // "" when empty
-	Peer  string // who publishes it
-	Why   Why
-}
 
 // Listener is told what happens to a peer's connection, from any goroutine.
 // It must not block or call the peer.
@@ -124,17 +74,6 @@ type Peer struct {
 	told      []Slot // nil until View was called: nothing is told before
 	connected bool
 	closed    bool
-}
-
-// slot is one receive-only media section of the client.
-type slot struct {
-	mid    string
-	kind   webrtc.RTPCodecType
-	index  int // among the slots of its kind
-	sender *webrtc.RTPSender
-	out    *outgoing
-	track  string
-	in     *incoming // what out was told to carry
 }
 
 // Join makes the connection of a client in a room. It has to be closed.
@@ -214,88 +153,6 @@ func (p *Peer) View(view View) {
 		}
 	}
 	p.refill()
-}
-
-// refill decides anew what sits in this peer's slots and tells the client. The
-// caller holds room.mu.
-func (p *Peer) refill() {
-	if p.closed || p.told == nil {
-		return
-	}
-	// Audio first: video goes beside it.
-	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
-		p.refillKind(kind)
-	}
-	told := make([]Slot, 0, len(p.slots))
-	for _, s := range p.slots {
-		told = append(told, p.describe(s))
-	}
-	if !slices.Equal(told, p.told) {
-		p.told = told
-		p.listener.Slots(slices.Clone(told))
-	}
-}
-
-func (p *Peer) refillKind(kind webrtc.RTPCodecType) {
-	var slots []*slot
-	var seats []seat
-	for _, s := range p.slots {
-		if s.kind == kind {
-			slots = append(slots, s)
-			seats = append(seats, seat{index: s.index, track: s.track})
-		}
-	}
-	near := func(peer string) (int, bool) {
-		for _, s := range p.slots {
-			if t := p.room.track(s.track); s.kind != kind && t != nil && t.peer.id == peer {
-				return s.index, true
-			}
-		}
-		return 0, false
-	}
-	for i, id := range assign(seats, p.room.guests(p, kind), near) {
-		s := slots[i]
-		s.track = id
-		in, _ := p.source(s)
-		if in == s.in {
-			continue
-		}
-		s.in = in
-		out := s.out
-		p.worker.do(func(time.Time) { out.carry(in) })
-	}
-}
-
-// source is what is to be sent in a slot, or why nothing is. The caller holds
-// room.mu.
-func (p *Peer) source(s *slot) (*incoming, Why) {
-	t := p.room.track(s.track)
-	switch {
-	case t == nil:
-		return nil, Flowing
-	case t.muted:
-		return nil, Muted
-	case p.view[t.id].paused:
-		return nil, Paused
-	case t.in == nil:
-		return nil, Flowing // its first packet is on the way
-	case !s.out.takes(t.in.codec()):
-		return nil, CodecNotNegotiated
-	}
-	return t.in, Flowing
-}
-
-// describe is the slot as the client is told of it.
-func (p *Peer) describe(s *slot) Slot {
-	out := Slot{Mid: s.mid, Kind: Audio, Track: s.track}
-	if s.kind == webrtc.RTPCodecTypeVideo {
-		out.Kind = Video
-	}
-	if t := p.room.track(s.track); t != nil {
-		out.Peer = t.peer.id
-	}
-	_, out.Why = p.source(s)
-	return out
 }
 
 // connectionChanged follows ICE and DTLS.
@@ -407,16 +264,3 @@ func (p *Peer) Close() {
 	p.sfu.metrics.peers.Dec()
 	close(p.done)
 }
-
-// takes says whether a codec was negotiated for the slot.
-func (o *outgoing) takes(key codecKey) bool {
-	_, ok := o.types.byKey[key]
-	return ok
-}
-
-// streamID is the media stream that the slots of one index share, so that a
-// browser keeps what is in them in step.
-func streamID(index int) string { return fmt.Sprintf("slot-%d", index) }
-
-// kindName is the word of SDP.
-func kindName(kind webrtc.RTPCodecType) string { return strings.ToLower(kind.String()) }

@@ -2,6 +2,8 @@ package sfu
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"sync/atomic"
 
 	"github.com/pion/rtp"
@@ -56,3 +58,10 @@ func (t *slotTrack) StreamID() string { return streamID(t.index) }
 
 // Kind is audio or video.
 func (t *slotTrack) Kind() webrtc.RTPCodecType { return t.kind }
+
+// streamID is the media stream that the slots of one index share, so that a
+// browser keeps what is in them in step.
+func streamID(index int) string { return fmt.Sprintf("slot-%d", index) }
+
+// kindName is the word of SDP.
+func kindName(kind webrtc.RTPCodecType) string { return strings.ToLower(kind.String()) }
