@@ -24,7 +24,8 @@ import (
 // Config is what an SFU needs.
 type Config struct {
 	// UDP are the sockets for media, each bound to one address. One that is a
-	// Corker is written in batches. The SFU closes them.
+	// Corker is written in batches. The SFU closes them, once New has
+	// returned one.
 	UDP []net.PacketConn
 	// TCP accepts ICE-TCP connections (RFC 6544); nil for none. The SFU
 	// closes it.

@@ -1,0 +1,74 @@
+package sfu
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/pion/webrtc/v4"
+)
+
+// talk is a listener that keeps who was said to speak.
+type talk struct {
+	told
+	speakers [][]string
+}
+
+func (l *talk) Speakers(peers []string) { l.speakers = append(l.speakers, peers) }
+
+func TestANewcomerIsToldWhoSpeaks(t *testing.T) {
+	s := runSFU(t)
+	ann, err := s.Join("tea", "ann", &told{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ann.room.mu.Lock()
+	ann.room.speakers.told = []string{"ann"}
+	ann.room.mu.Unlock()
+	heard := &talk{}
+	cat, err := s.Join("tea", "cat", heard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cat.View(nil)
+	if len(heard.speakers) != 1 || !slices.Equal(heard.speakers[0], []string{"ann"}) {
+		t.Fatalf("was told %v", heard.speakers)
+	}
+}
+
+// With more voices than slots, who speaks comes first and who is muted last.
+func TestVoicesThatSpeakComeFirst(t *testing.T) {
+	r := &room{peers: map[string]*Peer{}}
+	for _, id := range []string{"muted", "silent", "speaking"} {
+		p := &Peer{id: id, room: r}
+		r.peers[id] = p
+		r.tracks = append(r.tracks, &track{id: id + "'s", kind: webrtc.RTPCodecTypeAudio, peer: p, muted: id == "muted"})
+	}
+	r.speakers.told = []string{"speaking"}
+	var got []string
+	for _, g := range r.guests(&Peer{id: "listener", room: r}, webrtc.RTPCodecTypeAudio) {
+		got = append(got, g.peer)
+	}
+	if want := []string{"speaking", "silent", "muted"}; !slices.Equal(got, want) {
+		t.Fatalf("got %v, want %v", got, want)
+	}
+}
+
+func TestPlaces(t *testing.T) {
+	view := View{{Track: "a"}, {Track: "b", Priority: 2}, {Track: "c", Paused: true}, {Track: "a", Priority: 1}, {Track: "late", Priority: 9}}
+	got := newPlaces(view, 4)
+	want := places{"b": {0, false}, "a": {1, false}, "c": {3, true}}
+	if len(got) != len(want) {
+		t.Fatalf("got %v", got)
+	}
+	for track, place := range want {
+		if got[track] != place {
+			t.Errorf("%s is at %v, want %v", track, got[track], place)
+		}
+	}
+	if newPlaces(nil, 4).shows("x") != true || newPlaces(View{}, 4).shows("x") != false {
+		t.Error("no view shows everything, an empty one nothing")
+	}
+	if n := len(newPlaces(make(View, 32_000), 128)); n > 128 {
+		t.Errorf("%d places are kept", n)
+	}
+}
