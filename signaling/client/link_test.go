@@ -108,7 +108,7 @@ func TestPingsKeepALinkOpen(t *testing.T) {
 		l, server := connect(t)
 		go drain(server)
 		for range 10 {
-			time.Sleep(2 * heartbeat) // a step of the bubble's clock
+			<-time.After(2 * heartbeat) // a step of the bubble's clock
 			if err := server.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Second)); err != nil {
 				t.Fatal(err)
 			}
