@@ -25,6 +25,126 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Grant is something that a peer may do.
+type Grant int32
+
+const (
+	Grant_GRANT_UNSPECIFIED Grant = 0
+	// Send audio and video.
+	Grant_PUBLISH Grant = 1
+	// Receive audio and video.
+	Grant_SUBSCRIBE Grant = 2
+	// Send messages and DataChannel frames.
+	Grant_DATA Grant = 3
+	// Moderate the room.
+	Grant_ADMIN Grant = 4
+	// Record the room.
+	Grant_RECORD Grant = 5
+)
+
+// Enum value maps for Grant.
+var (
+	Grant_name = map[int32]string{
+		0: "GRANT_UNSPECIFIED",
+		1: "PUBLISH",
+		2: "SUBSCRIBE",
+		3: "DATA",
+		4: "ADMIN",
+		5: "RECORD",
+	}
+	Grant_value = map[string]int32{
+		"GRANT_UNSPECIFIED": 0,
+		"PUBLISH":           1,
+		"SUBSCRIBE":         2,
+		"DATA":              3,
+		"ADMIN":             4,
+		"RECORD":            5,
+	}
+)
+
+func (x Grant) Enum() *Grant {
+	p := new(Grant)
+	*p = x
+	return p
+}
+
+func (x Grant) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Grant) Descriptor() protoreflect.EnumDescriptor {
+	return file_hiroba_v1_signal_proto_enumTypes[0].Descriptor()
+}
+
+func (Grant) Type() protoreflect.EnumType {
+	return &file_hiroba_v1_signal_proto_enumTypes[0]
+}
+
+func (x Grant) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Grant.Descriptor instead.
+func (Grant) EnumDescriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{0}
+}
+
+// TopologyPolicy says whether two peers may connect directly.
+type TopologyPolicy int32
+
+const (
+	TopologyPolicy_TOPOLOGY_POLICY_UNSPECIFIED TopologyPolicy = 0
+	// Directly while exactly two suited peers are there.
+	TopologyPolicy_TOPOLOGY_AUTO TopologyPolicy = 1
+	// Never.
+	TopologyPolicy_TOPOLOGY_SFU TopologyPolicy = 2
+	// As TOPOLOGY_AUTO, and the room takes two peers at most.
+	TopologyPolicy_TOPOLOGY_P2P TopologyPolicy = 3
+)
+
+// Enum value maps for TopologyPolicy.
+var (
+	TopologyPolicy_name = map[int32]string{
+		0: "TOPOLOGY_POLICY_UNSPECIFIED",
+		1: "TOPOLOGY_AUTO",
+		2: "TOPOLOGY_SFU",
+		3: "TOPOLOGY_P2P",
+	}
+	TopologyPolicy_value = map[string]int32{
+		"TOPOLOGY_POLICY_UNSPECIFIED": 0,
+		"TOPOLOGY_AUTO":               1,
+		"TOPOLOGY_SFU":                2,
+		"TOPOLOGY_P2P":                3,
+	}
+)
+
+func (x TopologyPolicy) Enum() *TopologyPolicy {
+	p := new(TopologyPolicy)
+	*p = x
+	return p
+}
+
+func (x TopologyPolicy) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TopologyPolicy) Descriptor() protoreflect.EnumDescriptor {
+	return file_hiroba_v1_signal_proto_enumTypes[1].Descriptor()
+}
+
+func (TopologyPolicy) Type() protoreflect.EnumType {
+	return &file_hiroba_v1_signal_proto_enumTypes[1]
+}
+
+func (x TopologyPolicy) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TopologyPolicy.Descriptor instead.
+func (TopologyPolicy) EnumDescriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{1}
+}
+
 type Kind int32
 
 const (
@@ -58,11 +178,11 @@ func (x Kind) String() string {
 }
 
 func (Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_hiroba_v1_signal_proto_enumTypes[0].Descriptor()
+	return file_hiroba_v1_signal_proto_enumTypes[2].Descriptor()
 }
 
 func (Kind) Type() protoreflect.EnumType {
-	return &file_hiroba_v1_signal_proto_enumTypes[0]
+	return &file_hiroba_v1_signal_proto_enumTypes[2]
 }
 
 func (x Kind) Number() protoreflect.EnumNumber {
@@ -71,7 +191,7 @@ func (x Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Kind.Descriptor instead.
 func (Kind) EnumDescriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{0}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{2}
 }
 
 type Description_Type int32
@@ -107,11 +227,11 @@ func (x Description_Type) String() string {
 }
 
 func (Description_Type) Descriptor() protoreflect.EnumDescriptor {
-	return file_hiroba_v1_signal_proto_enumTypes[1].Descriptor()
+	return file_hiroba_v1_signal_proto_enumTypes[3].Descriptor()
 }
 
 func (Description_Type) Type() protoreflect.EnumType {
-	return &file_hiroba_v1_signal_proto_enumTypes[1]
+	return &file_hiroba_v1_signal_proto_enumTypes[3]
 }
 
 func (x Description_Type) Number() protoreflect.EnumNumber {
@@ -120,7 +240,110 @@ func (x Description_Type) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Description_Type.Descriptor instead.
 func (Description_Type) EnumDescriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{8, 0}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{15, 0}
+}
+
+type Topology_Mode int32
+
+const (
+	Topology_MODE_UNSPECIFIED Topology_Mode = 0
+	// Over the SFU.
+	Topology_SFU Topology_Mode = 1
+	// Over a direct connection between the two peers of the room. The
+	// connection to the SFU stays up underneath.
+	Topology_P2P Topology_Mode = 2
+)
+
+// Enum value maps for Topology_Mode.
+var (
+	Topology_Mode_name = map[int32]string{
+		0: "MODE_UNSPECIFIED",
+		1: "SFU",
+		2: "P2P",
+	}
+	Topology_Mode_value = map[string]int32{
+		"MODE_UNSPECIFIED": 0,
+		"SFU":              1,
+		"P2P":              2,
+	}
+)
+
+func (x Topology_Mode) Enum() *Topology_Mode {
+	p := new(Topology_Mode)
+	*p = x
+	return p
+}
+
+func (x Topology_Mode) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Topology_Mode) Descriptor() protoreflect.EnumDescriptor {
+	return file_hiroba_v1_signal_proto_enumTypes[4].Descriptor()
+}
+
+func (Topology_Mode) Type() protoreflect.EnumType {
+	return &file_hiroba_v1_signal_proto_enumTypes[4]
+}
+
+func (x Topology_Mode) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Topology_Mode.Descriptor instead.
+func (Topology_Mode) EnumDescriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{21, 0}
+}
+
+type Direct_State int32
+
+const (
+	Direct_STATE_UNSPECIFIED Direct_State = 0
+	// All that the other peer publishes is received over it.
+	Direct_RECEIVED Direct_State = 1
+	// It cannot be made, or broke.
+	Direct_FAILED Direct_State = 2
+)
+
+// Enum value maps for Direct_State.
+var (
+	Direct_State_name = map[int32]string{
+		0: "STATE_UNSPECIFIED",
+		1: "RECEIVED",
+		2: "FAILED",
+	}
+	Direct_State_value = map[string]int32{
+		"STATE_UNSPECIFIED": 0,
+		"RECEIVED":          1,
+		"FAILED":            2,
+	}
+)
+
+func (x Direct_State) Enum() *Direct_State {
+	p := new(Direct_State)
+	*p = x
+	return p
+}
+
+func (x Direct_State) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Direct_State) Descriptor() protoreflect.EnumDescriptor {
+	return file_hiroba_v1_signal_proto_enumTypes[5].Descriptor()
+}
+
+func (Direct_State) Type() protoreflect.EnumType {
+	return &file_hiroba_v1_signal_proto_enumTypes[5]
+}
+
+func (x Direct_State) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Direct_State.Descriptor instead.
+func (Direct_State) EnumDescriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{22, 0}
 }
 
 type PeerLeft_Reason int32
@@ -133,6 +356,8 @@ const (
 	PeerLeft_LOST PeerLeft_Reason = 2
 	// The server closed it, for instance because it stopped reading.
 	PeerLeft_CLOSED PeerLeft_Reason = 3
+	// A moderator removed it.
+	PeerLeft_REMOVED PeerLeft_Reason = 4
 )
 
 // Enum value maps for PeerLeft_Reason.
@@ -142,12 +367,14 @@ var (
 		1: "LEFT",
 		2: "LOST",
 		3: "CLOSED",
+		4: "REMOVED",
 	}
 	PeerLeft_Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED": 0,
 		"LEFT":               1,
 		"LOST":               2,
 		"CLOSED":             3,
+		"REMOVED":            4,
 	}
 )
 
@@ -162,11 +389,11 @@ func (x PeerLeft_Reason) String() string {
 }
 
 func (PeerLeft_Reason) Descriptor() protoreflect.EnumDescriptor {
-	return file_hiroba_v1_signal_proto_enumTypes[2].Descriptor()
+	return file_hiroba_v1_signal_proto_enumTypes[6].Descriptor()
 }
 
 func (PeerLeft_Reason) Type() protoreflect.EnumType {
-	return &file_hiroba_v1_signal_proto_enumTypes[2]
+	return &file_hiroba_v1_signal_proto_enumTypes[6]
 }
 
 func (x PeerLeft_Reason) Number() protoreflect.EnumNumber {
@@ -175,7 +402,7 @@ func (x PeerLeft_Reason) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use PeerLeft_Reason.Descriptor instead.
 func (PeerLeft_Reason) EnumDescriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{19, 0}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{34, 0}
 }
 
 type Slot_Why int32
@@ -217,11 +444,11 @@ func (x Slot_Why) String() string {
 }
 
 func (Slot_Why) Descriptor() protoreflect.EnumDescriptor {
-	return file_hiroba_v1_signal_proto_enumTypes[3].Descriptor()
+	return file_hiroba_v1_signal_proto_enumTypes[7].Descriptor()
 }
 
 func (Slot_Why) Type() protoreflect.EnumType {
-	return &file_hiroba_v1_signal_proto_enumTypes[3]
+	return &file_hiroba_v1_signal_proto_enumTypes[7]
 }
 
 func (x Slot_Why) Number() protoreflect.EnumNumber {
@@ -230,7 +457,7 @@ func (x Slot_Why) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Slot_Why.Descriptor instead.
 func (Slot_Why) EnumDescriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{24, 0}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{39, 0}
 }
 
 type Error_Code int32
@@ -273,6 +500,30 @@ const (
 	Error_MEDIA_LOST    Error_Code = 19
 	Error_SHUTTING_DOWN Error_Code = 20
 	Error_INTERNAL      Error_Code = 21
+	// An access token is needed, and none came.
+	Error_ACCESS_REQUIRED Error_Code = 22
+	// The access token is not valid here: its signature, its times, its room.
+	Error_ACCESS_DENIED Error_Code = 23
+	// The access token has expired; the session ends.
+	Error_ACCESS_EXPIRED Error_Code = 24
+	// The access token lets this peer do less than that.
+	Error_NOT_GRANTED Error_Code = 25
+	Error_ROOM_LOCKED Error_Code = 26
+	// This user may not come back yet.
+	Error_BANNED Error_Code = 27
+	// A moderator did not let this peer in.
+	Error_REFUSED Error_Code = 28
+	// A moderator removed this peer; the session ends.
+	Error_REMOVED Error_Code = 29
+	// The room was ended for everybody; the session ends.
+	Error_ROOM_ENDED Error_Code = 30
+	// The session is not, or no longer, there; open another.
+	Error_NO_SUCH_SESSION Error_Code = 31
+	// Another connection has taken over this session.
+	Error_FENCED       Error_Code = 32
+	Error_NO_SUCH_ROOM Error_Code = 33
+	// Too many sessions: in all, of one address or of one user.
+	Error_TOO_MANY_SESSIONS Error_Code = 34
 )
 
 // Enum value maps for Error_Code.
@@ -300,6 +551,19 @@ var (
 		19: "MEDIA_LOST",
 		20: "SHUTTING_DOWN",
 		21: "INTERNAL",
+		22: "ACCESS_REQUIRED",
+		23: "ACCESS_DENIED",
+		24: "ACCESS_EXPIRED",
+		25: "NOT_GRANTED",
+		26: "ROOM_LOCKED",
+		27: "BANNED",
+		28: "REFUSED",
+		29: "REMOVED",
+		30: "ROOM_ENDED",
+		31: "NO_SUCH_SESSION",
+		32: "FENCED",
+		33: "NO_SUCH_ROOM",
+		34: "TOO_MANY_SESSIONS",
 	}
 	Error_Code_value = map[string]int32{
 		"CODE_UNSPECIFIED":  0,
@@ -324,6 +588,19 @@ var (
 		"MEDIA_LOST":        19,
 		"SHUTTING_DOWN":     20,
 		"INTERNAL":          21,
+		"ACCESS_REQUIRED":   22,
+		"ACCESS_DENIED":     23,
+		"ACCESS_EXPIRED":    24,
+		"NOT_GRANTED":       25,
+		"ROOM_LOCKED":       26,
+		"BANNED":            27,
+		"REFUSED":           28,
+		"REMOVED":           29,
+		"ROOM_ENDED":        30,
+		"NO_SUCH_SESSION":   31,
+		"FENCED":            32,
+		"NO_SUCH_ROOM":      33,
+		"TOO_MANY_SESSIONS": 34,
 	}
 )
 
@@ -338,11 +615,11 @@ func (x Error_Code) String() string {
 }
 
 func (Error_Code) Descriptor() protoreflect.EnumDescriptor {
-	return file_hiroba_v1_signal_proto_enumTypes[4].Descriptor()
+	return file_hiroba_v1_signal_proto_enumTypes[8].Descriptor()
 }
 
 func (Error_Code) Type() protoreflect.EnumType {
-	return &file_hiroba_v1_signal_proto_enumTypes[4]
+	return &file_hiroba_v1_signal_proto_enumTypes[8]
 }
 
 func (x Error_Code) Number() protoreflect.EnumNumber {
@@ -351,7 +628,7 @@ func (x Error_Code) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Error_Code.Descriptor instead.
 func (Error_Code) EnumDescriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{30, 0}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{45, 0}
 }
 
 // ClientMessage is anything that a client says to the server.
@@ -379,6 +656,10 @@ type ClientMessage struct {
 	//	*ClientMessage_View
 	//	*ClientMessage_Message
 	//	*ClientMessage_Ping
+	//	*ClientMessage_Authenticate
+	//	*ClientMessage_Metadata
+	//	*ClientMessage_Moderate
+	//	*ClientMessage_Direct
 	Body          isClientMessage_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -523,6 +804,42 @@ func (x *ClientMessage) GetPing() *Ping {
 	return nil
 }
 
+func (x *ClientMessage) GetAuthenticate() *Authenticate {
+	if x != nil {
+		if x, ok := x.Body.(*ClientMessage_Authenticate); ok {
+			return x.Authenticate
+		}
+	}
+	return nil
+}
+
+func (x *ClientMessage) GetMetadata() *Metadata {
+	if x != nil {
+		if x, ok := x.Body.(*ClientMessage_Metadata); ok {
+			return x.Metadata
+		}
+	}
+	return nil
+}
+
+func (x *ClientMessage) GetModerate() *Moderate {
+	if x != nil {
+		if x, ok := x.Body.(*ClientMessage_Moderate); ok {
+			return x.Moderate
+		}
+	}
+	return nil
+}
+
+func (x *ClientMessage) GetDirect() *Direct {
+	if x != nil {
+		if x, ok := x.Body.(*ClientMessage_Direct); ok {
+			return x.Direct
+		}
+	}
+	return nil
+}
+
 type isClientMessage_Body interface {
 	isClientMessage_Body()
 }
@@ -563,6 +880,22 @@ type ClientMessage_Ping struct {
 	Ping *Ping `protobuf:"bytes,18,opt,name=ping,proto3,oneof"`
 }
 
+type ClientMessage_Authenticate struct {
+	Authenticate *Authenticate `protobuf:"bytes,19,opt,name=authenticate,proto3,oneof"`
+}
+
+type ClientMessage_Metadata struct {
+	Metadata *Metadata `protobuf:"bytes,20,opt,name=metadata,proto3,oneof"`
+}
+
+type ClientMessage_Moderate struct {
+	Moderate *Moderate `protobuf:"bytes,21,opt,name=moderate,proto3,oneof"`
+}
+
+type ClientMessage_Direct struct {
+	Direct *Direct `protobuf:"bytes,22,opt,name=direct,proto3,oneof"`
+}
+
 func (*ClientMessage_Join) isClientMessage_Body() {}
 
 func (*ClientMessage_Leave) isClientMessage_Body() {}
@@ -580,6 +913,14 @@ func (*ClientMessage_View) isClientMessage_Body() {}
 func (*ClientMessage_Message) isClientMessage_Body() {}
 
 func (*ClientMessage_Ping) isClientMessage_Body() {}
+
+func (*ClientMessage_Authenticate) isClientMessage_Body() {}
+
+func (*ClientMessage_Metadata) isClientMessage_Body() {}
+
+func (*ClientMessage_Moderate) isClientMessage_Body() {}
+
+func (*ClientMessage_Direct) isClientMessage_Body() {}
 
 // ServerMessage is anything that the server says to a client.
 type ServerMessage struct {
@@ -608,6 +949,12 @@ type ServerMessage struct {
 	//	*ServerMessage_Done
 	//	*ServerMessage_Error
 	//	*ServerMessage_Pong
+	//	*ServerMessage_Waiting
+	//	*ServerMessage_PeerUpdated
+	//	*ServerMessage_RoomUpdated
+	//	*ServerMessage_Knock
+	//	*ServerMessage_Topology
+	//	*ServerMessage_AccessExpiring
 	Body          isServerMessage_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -808,6 +1155,60 @@ func (x *ServerMessage) GetPong() *Pong {
 	return nil
 }
 
+func (x *ServerMessage) GetWaiting() *Waiting {
+	if x != nil {
+		if x, ok := x.Body.(*ServerMessage_Waiting); ok {
+			return x.Waiting
+		}
+	}
+	return nil
+}
+
+func (x *ServerMessage) GetPeerUpdated() *PeerUpdated {
+	if x != nil {
+		if x, ok := x.Body.(*ServerMessage_PeerUpdated); ok {
+			return x.PeerUpdated
+		}
+	}
+	return nil
+}
+
+func (x *ServerMessage) GetRoomUpdated() *RoomUpdated {
+	if x != nil {
+		if x, ok := x.Body.(*ServerMessage_RoomUpdated); ok {
+			return x.RoomUpdated
+		}
+	}
+	return nil
+}
+
+func (x *ServerMessage) GetKnock() *Knock {
+	if x != nil {
+		if x, ok := x.Body.(*ServerMessage_Knock); ok {
+			return x.Knock
+		}
+	}
+	return nil
+}
+
+func (x *ServerMessage) GetTopology() *Topology {
+	if x != nil {
+		if x, ok := x.Body.(*ServerMessage_Topology); ok {
+			return x.Topology
+		}
+	}
+	return nil
+}
+
+func (x *ServerMessage) GetAccessExpiring() *AccessExpiring {
+	if x != nil {
+		if x, ok := x.Body.(*ServerMessage_AccessExpiring); ok {
+			return x.AccessExpiring
+		}
+	}
+	return nil
+}
+
 type isServerMessage_Body interface {
 	isServerMessage_Body()
 }
@@ -876,6 +1277,30 @@ type ServerMessage_Pong struct {
 	Pong *Pong `protobuf:"bytes,25,opt,name=pong,proto3,oneof"`
 }
 
+type ServerMessage_Waiting struct {
+	Waiting *Waiting `protobuf:"bytes,26,opt,name=waiting,proto3,oneof"`
+}
+
+type ServerMessage_PeerUpdated struct {
+	PeerUpdated *PeerUpdated `protobuf:"bytes,27,opt,name=peer_updated,json=peerUpdated,proto3,oneof"`
+}
+
+type ServerMessage_RoomUpdated struct {
+	RoomUpdated *RoomUpdated `protobuf:"bytes,28,opt,name=room_updated,json=roomUpdated,proto3,oneof"`
+}
+
+type ServerMessage_Knock struct {
+	Knock *Knock `protobuf:"bytes,29,opt,name=knock,proto3,oneof"`
+}
+
+type ServerMessage_Topology struct {
+	Topology *Topology `protobuf:"bytes,30,opt,name=topology,proto3,oneof"`
+}
+
+type ServerMessage_AccessExpiring struct {
+	AccessExpiring *AccessExpiring `protobuf:"bytes,31,opt,name=access_expiring,json=accessExpiring,proto3,oneof"`
+}
+
 func (*ServerMessage_Welcome) isServerMessage_Body() {}
 
 func (*ServerMessage_Joined) isServerMessage_Body() {}
@@ -908,8 +1333,180 @@ func (*ServerMessage_Error) isServerMessage_Body() {}
 
 func (*ServerMessage_Pong) isServerMessage_Body() {}
 
+func (*ServerMessage_Waiting) isServerMessage_Body() {}
+
+func (*ServerMessage_PeerUpdated) isServerMessage_Body() {}
+
+func (*ServerMessage_RoomUpdated) isServerMessage_Body() {}
+
+func (*ServerMessage_Knock) isServerMessage_Body() {}
+
+func (*ServerMessage_Topology) isServerMessage_Body() {}
+
+func (*ServerMessage_AccessExpiring) isServerMessage_Body() {}
+
+type AttachRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty opens a new session.
+	Session string `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	// The highest ServerMessage.seq that the client has handled.
+	After         uint64 `protobuf:"varint,2,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AttachRequest) Reset() {
+	*x = AttachRequest{}
+	mi := &file_hiroba_v1_signal_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AttachRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AttachRequest) ProtoMessage() {}
+
+func (x *AttachRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hiroba_v1_signal_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AttachRequest.ProtoReflect.Descriptor instead.
+func (*AttachRequest) Descriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *AttachRequest) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *AttachRequest) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+type SendRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Messages      []*ClientMessage       `protobuf:"bytes,2,rep,name=messages,proto3" json:"messages,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendRequest) Reset() {
+	*x = SendRequest{}
+	mi := &file_hiroba_v1_signal_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendRequest) ProtoMessage() {}
+
+func (x *SendRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hiroba_v1_signal_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendRequest.ProtoReflect.Descriptor instead.
+func (*SendRequest) Descriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *SendRequest) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *SendRequest) GetMessages() []*ClientMessage {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+type SendResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The highest ClientMessage.seq that the server has taken.
+	Received uint64 `protobuf:"varint,1,opt,name=received,proto3" json:"received,omitempty"`
+	// Answers that are about the connection only: unnumbered pongs.
+	Messages      []*ServerMessage `protobuf:"bytes,2,rep,name=messages,proto3" json:"messages,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendResponse) Reset() {
+	*x = SendResponse{}
+	mi := &file_hiroba_v1_signal_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendResponse) ProtoMessage() {}
+
+func (x *SendResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hiroba_v1_signal_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendResponse.ProtoReflect.Descriptor instead.
+func (*SendResponse) Descriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *SendResponse) GetReceived() uint64 {
+	if x != nil {
+		return x.Received
+	}
+	return 0
+}
+
+func (x *SendResponse) GetMessages() []*ServerMessage {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
 // Welcome is the server's first message on a connection: all a client needs
-// to make its first offer.
+// to make its first offer, and to go on when the connection is cut.
 type Welcome struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Names this session. Not a secret.
@@ -917,15 +1514,25 @@ type Welcome struct {
 	IceServers []*IceServer `protobuf:"bytes,2,rep,name=ice_servers,json=iceServers,proto3" json:"ice_servers,omitempty"`
 	Limits     *Limits      `protobuf:"bytes,3,opt,name=limits,proto3" json:"limits,omitempty"`
 	// The client pings at least this often, in milliseconds; the server takes a
-	// session silent for two and a half times as long for dead.
-	HeartbeatMs   uint32 `protobuf:"varint,4,opt,name=heartbeat_ms,json=heartbeatMs,proto3" json:"heartbeat_ms,omitempty"`
+	// connection silent for two and a half times as long for dead.
+	HeartbeatMs uint32 `protobuf:"varint,4,opt,name=heartbeat_ms,json=heartbeatMs,proto3" json:"heartbeat_ms,omitempty"`
+	// Opens the next connection of this session; a secret. It takes the place of
+	// the one before as soon as it is used.
+	Resume string `protobuf:"bytes,5,opt,name=resume,proto3" json:"resume,omitempty"`
+	// Whether the session goes on; false in its first welcome.
+	Resumed bool `protobuf:"varint,6,opt,name=resumed,proto3" json:"resumed,omitempty"`
+	// The highest ClientMessage.seq that the server has taken: messages after it
+	// are to be sent again.
+	Received uint64 `protobuf:"varint,7,opt,name=received,proto3" json:"received,omitempty"`
+	// How long a session lives without a connection, in milliseconds.
+	DetachedMs    uint32 `protobuf:"varint,8,opt,name=detached_ms,json=detachedMs,proto3" json:"detached_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[2]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -937,7 +1544,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[2]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -950,7 +1557,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{2}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Welcome) GetSession() string {
@@ -981,6 +1588,34 @@ func (x *Welcome) GetHeartbeatMs() uint32 {
 	return 0
 }
 
+func (x *Welcome) GetResume() string {
+	if x != nil {
+		return x.Resume
+	}
+	return ""
+}
+
+func (x *Welcome) GetResumed() bool {
+	if x != nil {
+		return x.Resumed
+	}
+	return false
+}
+
+func (x *Welcome) GetReceived() uint64 {
+	if x != nil {
+		return x.Received
+	}
+	return 0
+}
+
+func (x *Welcome) GetDetachedMs() uint32 {
+	if x != nil {
+		return x.DetachedMs
+	}
+	return 0
+}
+
 // IceServer is one entry for RTCConfiguration.iceServers.
 type IceServer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -994,7 +1629,7 @@ type IceServer struct {
 
 func (x *IceServer) Reset() {
 	*x = IceServer{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[3]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1006,7 +1641,7 @@ func (x *IceServer) String() string {
 func (*IceServer) ProtoMessage() {}
 
 func (x *IceServer) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[3]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1019,7 +1654,7 @@ func (x *IceServer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IceServer.ProtoReflect.Descriptor instead.
 func (*IceServer) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{3}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *IceServer) GetUrls() []string {
@@ -1063,7 +1698,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[4]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1075,7 +1710,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[4]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1088,7 +1723,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{4}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Limits) GetMessageBytes() uint32 {
@@ -1140,14 +1775,19 @@ type Join struct {
 	// What the offer's sending media sections carry.
 	Tracks []*TrackOffer `protobuf:"bytes,4,rep,name=tracks,proto3" json:"tracks,omitempty"`
 	// What the client shows; left out, everything that there are slots for.
-	View          *View `protobuf:"bytes,5,opt,name=view,proto3" json:"view,omitempty"`
+	View *View `protobuf:"bytes,5,opt,name=view,proto3" json:"view,omitempty"`
+	// Whatever the application wants others to know of this peer, up to 4 KiB.
+	Metadata string `protobuf:"bytes,6,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// Whether this client can have a direct connection to another peer: it
+	// understands topology.
+	Direct        bool `protobuf:"varint,7,opt,name=direct,proto3" json:"direct,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Join) Reset() {
 	*x = Join{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[5]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1159,7 +1799,7 @@ func (x *Join) String() string {
 func (*Join) ProtoMessage() {}
 
 func (x *Join) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[5]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1172,7 +1812,7 @@ func (x *Join) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Join.ProtoReflect.Descriptor instead.
 func (*Join) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{5}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Join) GetRoom() string {
@@ -1210,8 +1850,23 @@ func (x *Join) GetView() *View {
 	return nil
 }
 
+func (x *Join) GetMetadata() string {
+	if x != nil {
+		return x.Metadata
+	}
+	return ""
+}
+
+func (x *Join) GetDirect() bool {
+	if x != nil {
+		return x.Direct
+	}
+	return false
+}
+
 // Joined answers join: the room as it is now. Everything later is a change
-// to it.
+// to it. With snapshot it comes once more, in the place of messages that are
+// no longer kept.
 type Joined struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Room  string                 `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
@@ -1221,15 +1876,28 @@ type Joined struct {
 	Peers []*Peer `protobuf:"bytes,3,rep,name=peers,proto3" json:"peers,omitempty"`
 	// The SFU's answer to the offer in join.
 	Answer *Description `protobuf:"bytes,4,opt,name=answer,proto3" json:"answer,omitempty"`
-	// Ids given to the tracks in join, in the same order.
-	Tracks        []*Track `protobuf:"bytes,5,rep,name=tracks,proto3" json:"tracks,omitempty"`
+	// Ids given to the tracks in join, in the same order. In a snapshot: the
+	// client's own tracks.
+	Tracks []*Track `protobuf:"bytes,5,rep,name=tracks,proto3" json:"tracks,omitempty"`
+	// This client as others see it.
+	Self     *Peer         `protobuf:"bytes,6,opt,name=self,proto3" json:"self,omitempty"`
+	Settings *RoomSettings `protobuf:"bytes,7,opt,name=settings,proto3" json:"settings,omitempty"`
+	// The room's latest messages to everybody, oldest first, as far as the room
+	// keeps any.
+	History []*Message `protobuf:"bytes,8,rep,name=history,proto3" json:"history,omitempty"`
+	// Messages of the server were lost to this client: this is all there is now.
+	// Requests that the server has taken and not answered so far get no answer.
+	Snapshot bool      `protobuf:"varint,9,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	Topology *Topology `protobuf:"bytes,10,opt,name=topology,proto3" json:"topology,omitempty"`
+	// Who waits to be let in; told to moderators.
+	Knocks        []*Knock `protobuf:"bytes,11,rep,name=knocks,proto3" json:"knocks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Joined) Reset() {
 	*x = Joined{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[6]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1241,7 +1909,7 @@ func (x *Joined) String() string {
 func (*Joined) ProtoMessage() {}
 
 func (x *Joined) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[6]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1254,7 +1922,7 @@ func (x *Joined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Joined.ProtoReflect.Descriptor instead.
 func (*Joined) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{6}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Joined) GetRoom() string {
@@ -1292,6 +1960,225 @@ func (x *Joined) GetTracks() []*Track {
 	return nil
 }
 
+func (x *Joined) GetSelf() *Peer {
+	if x != nil {
+		return x.Self
+	}
+	return nil
+}
+
+func (x *Joined) GetSettings() *RoomSettings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+func (x *Joined) GetHistory() []*Message {
+	if x != nil {
+		return x.History
+	}
+	return nil
+}
+
+func (x *Joined) GetSnapshot() bool {
+	if x != nil {
+		return x.Snapshot
+	}
+	return false
+}
+
+func (x *Joined) GetTopology() *Topology {
+	if x != nil {
+		return x.Topology
+	}
+	return nil
+}
+
+func (x *Joined) GetKnocks() []*Knock {
+	if x != nil {
+		return x.Knocks
+	}
+	return nil
+}
+
+// Waiting answers join when somebody has to let this client in. Joined or an
+// error follows, without re.
+type Waiting struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Waiting) Reset() {
+	*x = Waiting{}
+	mi := &file_hiroba_v1_signal_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Waiting) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Waiting) ProtoMessage() {}
+
+func (x *Waiting) ProtoReflect() protoreflect.Message {
+	mi := &file_hiroba_v1_signal_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Waiting.ProtoReflect.Descriptor instead.
+func (*Waiting) Descriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{10}
+}
+
+// Authenticate gives an access token: the first one on a connection that came
+// without, a fresh one before the last expires. Answered by done; the first
+// one by welcome.
+type Authenticate struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Authenticate) Reset() {
+	*x = Authenticate{}
+	mi := &file_hiroba_v1_signal_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Authenticate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Authenticate) ProtoMessage() {}
+
+func (x *Authenticate) ProtoReflect() protoreflect.Message {
+	mi := &file_hiroba_v1_signal_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Authenticate.ProtoReflect.Descriptor instead.
+func (*Authenticate) Descriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Authenticate) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+// AccessExpiring says that the access token needs to be renewed soon.
+type AccessExpiring struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Unix milliseconds; the session ends then.
+	ExpiresMs     int64 `protobuf:"varint,1,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccessExpiring) Reset() {
+	*x = AccessExpiring{}
+	mi := &file_hiroba_v1_signal_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccessExpiring) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccessExpiring) ProtoMessage() {}
+
+func (x *AccessExpiring) ProtoReflect() protoreflect.Message {
+	mi := &file_hiroba_v1_signal_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccessExpiring.ProtoReflect.Descriptor instead.
+func (*AccessExpiring) Descriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *AccessExpiring) GetExpiresMs() int64 {
+	if x != nil {
+		return x.ExpiresMs
+	}
+	return 0
+}
+
+// Metadata changes what others know of this peer.
+type Metadata struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Up to 4 KiB.
+	Metadata      string `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Metadata) Reset() {
+	*x = Metadata{}
+	mi := &file_hiroba_v1_signal_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Metadata) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Metadata) ProtoMessage() {}
+
+func (x *Metadata) ProtoReflect() protoreflect.Message {
+	mi := &file_hiroba_v1_signal_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Metadata.ProtoReflect.Descriptor instead.
+func (*Metadata) Descriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Metadata) GetMetadata() string {
+	if x != nil {
+		return x.Metadata
+	}
+	return ""
+}
+
 type Leave struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1300,7 +2187,7 @@ type Leave struct {
 
 func (x *Leave) Reset() {
 	*x = Leave{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[7]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1312,7 +2199,7 @@ func (x *Leave) String() string {
 func (*Leave) ProtoMessage() {}
 
 func (x *Leave) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[7]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1325,7 +2212,7 @@ func (x *Leave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leave.ProtoReflect.Descriptor instead.
 func (*Leave) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{7}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{14}
 }
 
 // Description carries an SDP from one peer to another. The SFU is the peer
@@ -1335,16 +2222,19 @@ type Description struct {
 	// Client to server: whom it is for. Server to client: empty.
 	To string `protobuf:"bytes,1,opt,name=to,proto3" json:"to,omitempty"`
 	// Server to client: who sent it. Client to server: ignored.
-	From          string           `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
-	Type          Description_Type `protobuf:"varint,3,opt,name=type,proto3,enum=hiroba.v1.Description_Type" json:"type,omitempty"`
-	Sdp           string           `protobuf:"bytes,4,opt,name=sdp,proto3" json:"sdp,omitempty"`
+	From string           `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	Type Description_Type `protobuf:"varint,3,opt,name=type,proto3,enum=hiroba.v1.Description_Type" json:"type,omitempty"`
+	Sdp  string           `protobuf:"bytes,4,opt,name=sdp,proto3" json:"sdp,omitempty"`
+	// The topology.epoch that a direct connection belongs to; 0 toward the SFU.
+	// Messages of another epoch than the present one are dropped.
+	Epoch         uint64 `protobuf:"varint,5,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Description) Reset() {
 	*x = Description{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[8]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1356,7 +2246,7 @@ func (x *Description) String() string {
 func (*Description) ProtoMessage() {}
 
 func (x *Description) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[8]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1369,7 +2259,7 @@ func (x *Description) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Description.ProtoReflect.Descriptor instead.
 func (*Description) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{8}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Description) GetTo() string {
@@ -1400,6 +2290,13 @@ func (x *Description) GetSdp() string {
 	return ""
 }
 
+func (x *Description) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
 // Candidate carries one trickled ICE candidate (RFC 8838) from one peer to
 // another. An empty candidate says that there are no more.
 type Candidate struct {
@@ -1411,13 +2308,15 @@ type Candidate struct {
 	SdpMid           string `protobuf:"bytes,4,opt,name=sdp_mid,json=sdpMid,proto3" json:"sdp_mid,omitempty"`
 	SdpMLineIndex    uint32 `protobuf:"varint,5,opt,name=sdp_m_line_index,json=sdpMLineIndex,proto3" json:"sdp_m_line_index,omitempty"`
 	UsernameFragment string `protobuf:"bytes,6,opt,name=username_fragment,json=usernameFragment,proto3" json:"username_fragment,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// As in description.
+	Epoch         uint64 `protobuf:"varint,7,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Candidate) Reset() {
 	*x = Candidate{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[9]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1429,7 +2328,7 @@ func (x *Candidate) String() string {
 func (*Candidate) ProtoMessage() {}
 
 func (x *Candidate) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[9]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1442,7 +2341,7 @@ func (x *Candidate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Candidate.ProtoReflect.Descriptor instead.
 func (*Candidate) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{9}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Candidate) GetTo() string {
@@ -1487,19 +2386,36 @@ func (x *Candidate) GetUsernameFragment() string {
 	return ""
 }
 
+func (x *Candidate) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
 // Peer is one participant.
 type Peer struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Tracks        []*Track               `protobuf:"bytes,3,rep,name=tracks,proto3" json:"tracks,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Id     string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name   string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Tracks []*Track               `protobuf:"bytes,3,rep,name=tracks,proto3" json:"tracks,omitempty"`
+	// Who it is beyond this room, from its access token; empty on an open server.
+	User string `protobuf:"bytes,4,opt,name=user,proto3" json:"user,omitempty"`
+	// A word for what it is here, from its access token: "moderator", "guest", …
+	Role     string  `protobuf:"bytes,5,opt,name=role,proto3" json:"role,omitempty"`
+	Metadata string  `protobuf:"bytes,6,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	Grants   []Grant `protobuf:"varint,7,rep,packed,name=grants,proto3,enum=hiroba.v1.Grant" json:"grants,omitempty"`
+	// Neither its signaling nor its media is connected now; it may come back.
+	Away bool `protobuf:"varint,8,opt,name=away,proto3" json:"away,omitempty"`
+	// When it joined, Unix milliseconds.
+	JoinedMs      int64 `protobuf:"varint,9,opt,name=joined_ms,json=joinedMs,proto3" json:"joined_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Peer) Reset() {
 	*x = Peer{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[10]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1511,7 +2427,7 @@ func (x *Peer) String() string {
 func (*Peer) ProtoMessage() {}
 
 func (x *Peer) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[10]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1524,7 +2440,7 @@ func (x *Peer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Peer.ProtoReflect.Descriptor instead.
 func (*Peer) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{10}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Peer) GetId() string {
@@ -1548,6 +2464,725 @@ func (x *Peer) GetTracks() []*Track {
 	return nil
 }
 
+func (x *Peer) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *Peer) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *Peer) GetMetadata() string {
+	if x != nil {
+		return x.Metadata
+	}
+	return ""
+}
+
+func (x *Peer) GetGrants() []Grant {
+	if x != nil {
+		return x.Grants
+	}
+	return nil
+}
+
+func (x *Peer) GetAway() bool {
+	if x != nil {
+		return x.Away
+	}
+	return false
+}
+
+func (x *Peer) GetJoinedMs() int64 {
+	if x != nil {
+		return x.JoinedMs
+	}
+	return 0
+}
+
+// RoomSettings is how a room is run.
+type RoomSettings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whatever the application wants peers to know of the room, up to 4 KiB.
+	Metadata string `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// Nobody but moderators may join.
+	Locked bool `protobuf:"varint,2,opt,name=locked,proto3" json:"locked,omitempty"`
+	// Who joins waits until a moderator lets them in.
+	Lobby    bool   `protobuf:"varint,3,opt,name=lobby,proto3" json:"lobby,omitempty"`
+	MaxPeers uint32 `protobuf:"varint,4,opt,name=max_peers,json=maxPeers,proto3" json:"max_peers,omitempty"`
+	// How many messages newcomers get, and how old these may be; 0 messages: none.
+	HistoryMessages uint32         `protobuf:"varint,5,opt,name=history_messages,json=historyMessages,proto3" json:"history_messages,omitempty"`
+	HistorySeconds  uint32         `protobuf:"varint,6,opt,name=history_seconds,json=historySeconds,proto3" json:"history_seconds,omitempty"`
+	Topology        TopologyPolicy `protobuf:"varint,7,opt,name=topology,proto3,enum=hiroba.v1.TopologyPolicy" json:"topology,omitempty"`
+	// Direct connections go through TURN, so that peers do not learn each other's
+	// addresses.
+	RelayOnly bool `protobuf:"varint,8,opt,name=relay_only,json=relayOnly,proto3" json:"relay_only,omitempty"`
+	// How long the room stays when nobody is there.
+	EmptySeconds  uint32 `protobuf:"varint,9,opt,name=empty_seconds,json=emptySeconds,proto3" json:"empty_seconds,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RoomSettings) Reset() {
+	*x = RoomSettings{}
+	mi := &file_hiroba_v1_signal_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RoomSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RoomSettings) ProtoMessage() {}
+
+func (x *RoomSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_hiroba_v1_signal_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RoomSettings.ProtoReflect.Descriptor instead.
+func (*RoomSettings) Descriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *RoomSettings) GetMetadata() string {
+	if x != nil {
+		return x.Metadata
+	}
+	return ""
+}
+
+func (x *RoomSettings) GetLocked() bool {
+	if x != nil {
+		return x.Locked
+	}
+	return false
+}
+
+func (x *RoomSettings) GetLobby() bool {
+	if x != nil {
+		return x.Lobby
+	}
+	return false
+}
+
+func (x *RoomSettings) GetMaxPeers() uint32 {
+	if x != nil {
+		return x.MaxPeers
+	}
+	return 0
+}
+
+func (x *RoomSettings) GetHistoryMessages() uint32 {
+	if x != nil {
+		return x.HistoryMessages
+	}
+	return 0
+}
+
+func (x *RoomSettings) GetHistorySeconds() uint32 {
+	if x != nil {
+		return x.HistorySeconds
+	}
+	return 0
+}
+
+func (x *RoomSettings) GetTopology() TopologyPolicy {
+	if x != nil {
+		return x.Topology
+	}
+	return TopologyPolicy_TOPOLOGY_POLICY_UNSPECIFIED
+}
+
+func (x *RoomSettings) GetRelayOnly() bool {
+	if x != nil {
+		return x.RelayOnly
+	}
+	return false
+}
+
+func (x *RoomSettings) GetEmptySeconds() uint32 {
+	if x != nil {
+		return x.EmptySeconds
+	}
+	return 0
+}
+
+// RoomChange changes settings: those that are there.
+type RoomChange struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Metadata        *string                `protobuf:"bytes,1,opt,name=metadata,proto3,oneof" json:"metadata,omitempty"`
+	Locked          *bool                  `protobuf:"varint,2,opt,name=locked,proto3,oneof" json:"locked,omitempty"`
+	Lobby           *bool                  `protobuf:"varint,3,opt,name=lobby,proto3,oneof" json:"lobby,omitempty"`
+	MaxPeers        *uint32                `protobuf:"varint,4,opt,name=max_peers,json=maxPeers,proto3,oneof" json:"max_peers,omitempty"`
+	HistoryMessages *uint32                `protobuf:"varint,5,opt,name=history_messages,json=historyMessages,proto3,oneof" json:"history_messages,omitempty"`
+	HistorySeconds  *uint32                `protobuf:"varint,6,opt,name=history_seconds,json=historySeconds,proto3,oneof" json:"history_seconds,omitempty"`
+	Topology        *TopologyPolicy        `protobuf:"varint,7,opt,name=topology,proto3,enum=hiroba.v1.TopologyPolicy,oneof" json:"topology,omitempty"`
+	RelayOnly       *bool                  `protobuf:"varint,8,opt,name=relay_only,json=relayOnly,proto3,oneof" json:"relay_only,omitempty"`
+	EmptySeconds    *uint32                `protobuf:"varint,9,opt,name=empty_seconds,json=emptySeconds,proto3,oneof" json:"empty_seconds,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *RoomChange) Reset() {
+	*x = RoomChange{}
+	mi := &file_hiroba_v1_signal_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RoomChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RoomChange) ProtoMessage() {}
+
+func (x *RoomChange) ProtoReflect() protoreflect.Message {
+	mi := &file_hiroba_v1_signal_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RoomChange.ProtoReflect.Descriptor instead.
+func (*RoomChange) Descriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *RoomChange) GetMetadata() string {
+	if x != nil && x.Metadata != nil {
+		return *x.Metadata
+	}
+	return ""
+}
+
+func (x *RoomChange) GetLocked() bool {
+	if x != nil && x.Locked != nil {
+		return *x.Locked
+	}
+	return false
+}
+
+func (x *RoomChange) GetLobby() bool {
+	if x != nil && x.Lobby != nil {
+		return *x.Lobby
+	}
+	return false
+}
+
+func (x *RoomChange) GetMaxPeers() uint32 {
+	if x != nil && x.MaxPeers != nil {
+		return *x.MaxPeers
+	}
+	return 0
+}
+
+func (x *RoomChange) GetHistoryMessages() uint32 {
+	if x != nil && x.HistoryMessages != nil {
+		return *x.HistoryMessages
+	}
+	return 0
+}
+
+func (x *RoomChange) GetHistorySeconds() uint32 {
+	if x != nil && x.HistorySeconds != nil {
+		return *x.HistorySeconds
+	}
+	return 0
+}
+
+func (x *RoomChange) GetTopology() TopologyPolicy {
+	if x != nil && x.Topology != nil {
+		return *x.Topology
+	}
+	return TopologyPolicy_TOPOLOGY_POLICY_UNSPECIFIED
+}
+
+func (x *RoomChange) GetRelayOnly() bool {
+	if x != nil && x.RelayOnly != nil {
+		return *x.RelayOnly
+	}
+	return false
+}
+
+func (x *RoomChange) GetEmptySeconds() uint32 {
+	if x != nil && x.EmptySeconds != nil {
+		return *x.EmptySeconds
+	}
+	return 0
+}
+
+type RoomUpdated struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Settings      *RoomSettings          `protobuf:"bytes,1,opt,name=settings,proto3" json:"settings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RoomUpdated) Reset() {
+	*x = RoomUpdated{}
+	mi := &file_hiroba_v1_signal_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RoomUpdated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RoomUpdated) ProtoMessage() {}
+
+func (x *RoomUpdated) ProtoReflect() protoreflect.Message {
+	mi := &file_hiroba_v1_signal_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RoomUpdated.ProtoReflect.Descriptor instead.
+func (*RoomUpdated) Descriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *RoomUpdated) GetSettings() *RoomSettings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+// Topology says how the room's media flows. The server alone decides.
+type Topology struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Mode  Topology_Mode          `protobuf:"varint,1,opt,name=mode,proto3,enum=hiroba.v1.Topology_Mode" json:"mode,omitempty"`
+	// Counts up with every change; names the direct connection.
+	Epoch uint64 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// P2P: the other peer.
+	Peer string `protobuf:"bytes,3,opt,name=peer,proto3" json:"peer,omitempty"`
+	// P2P: this client is the polite one of perfect negotiation; the other one
+	// offers first.
+	Polite bool `protobuf:"varint,4,opt,name=polite,proto3" json:"polite,omitempty"`
+	// P2P: give the direct connection relayed candidates only.
+	RelayOnly bool `protobuf:"varint,5,opt,name=relay_only,json=relayOnly,proto3" json:"relay_only,omitempty"`
+	// P2P: both receive over the direct connection; nothing is forwarded to
+	// them, and nothing needs to be sent to the SFU.
+	Moved         bool `protobuf:"varint,6,opt,name=moved,proto3" json:"moved,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Topology) Reset() {
+	*x = Topology{}
+	mi := &file_hiroba_v1_signal_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Topology) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Topology) ProtoMessage() {}
+
+func (x *Topology) ProtoReflect() protoreflect.Message {
+	mi := &file_hiroba_v1_signal_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Topology.ProtoReflect.Descriptor instead.
+func (*Topology) Descriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Topology) GetMode() Topology_Mode {
+	if x != nil {
+		return x.Mode
+	}
+	return Topology_MODE_UNSPECIFIED
+}
+
+func (x *Topology) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *Topology) GetPeer() string {
+	if x != nil {
+		return x.Peer
+	}
+	return ""
+}
+
+func (x *Topology) GetPolite() bool {
+	if x != nil {
+		return x.Polite
+	}
+	return false
+}
+
+func (x *Topology) GetRelayOnly() bool {
+	if x != nil {
+		return x.RelayOnly
+	}
+	return false
+}
+
+func (x *Topology) GetMoved() bool {
+	if x != nil {
+		return x.Moved
+	}
+	return false
+}
+
+// Direct tells how a direct connection fares. Answered by done.
+type Direct struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Epoch         uint64                 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	State         Direct_State           `protobuf:"varint,2,opt,name=state,proto3,enum=hiroba.v1.Direct_State" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Direct) Reset() {
+	*x = Direct{}
+	mi := &file_hiroba_v1_signal_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Direct) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Direct) ProtoMessage() {}
+
+func (x *Direct) ProtoReflect() protoreflect.Message {
+	mi := &file_hiroba_v1_signal_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Direct.ProtoReflect.Descriptor instead.
+func (*Direct) Descriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Direct) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *Direct) GetState() Direct_State {
+	if x != nil {
+		return x.State
+	}
+	return Direct_STATE_UNSPECIFIED
+}
+
+// Knock says that somebody waits to be let in, or no longer does.
+type Knock struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Peer     string                 `protobuf:"bytes,1,opt,name=peer,proto3" json:"peer,omitempty"`
+	Name     string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	User     string                 `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
+	Metadata string                 `protobuf:"bytes,4,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// It was let in or refused, or went away.
+	Over          bool `protobuf:"varint,5,opt,name=over,proto3" json:"over,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Knock) Reset() {
+	*x = Knock{}
+	mi := &file_hiroba_v1_signal_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Knock) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Knock) ProtoMessage() {}
+
+func (x *Knock) ProtoReflect() protoreflect.Message {
+	mi := &file_hiroba_v1_signal_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Knock.ProtoReflect.Descriptor instead.
+func (*Knock) Descriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Knock) GetPeer() string {
+	if x != nil {
+		return x.Peer
+	}
+	return ""
+}
+
+func (x *Knock) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Knock) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *Knock) GetMetadata() string {
+	if x != nil {
+		return x.Metadata
+	}
+	return ""
+}
+
+func (x *Knock) GetOver() bool {
+	if x != nil {
+		return x.Over
+	}
+	return false
+}
+
+// Moderate does something to the room or to another peer; it needs the grant
+// ADMIN. Answered by done.
+type Moderate struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Action:
+	//
+	//	*Moderate_Mute
+	//	*Moderate_Stop
+	//	*Moderate_Kick_
+	//	*Moderate_Grants
+	//	*Moderate_Admit
+	//	*Moderate_Refuse
+	//	*Moderate_Room
+	//	*Moderate_End_
+	Action        isModerate_Action `protobuf_oneof:"action"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Moderate) Reset() {
+	*x = Moderate{}
+	mi := &file_hiroba_v1_signal_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Moderate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Moderate) ProtoMessage() {}
+
+func (x *Moderate) ProtoReflect() protoreflect.Message {
+	mi := &file_hiroba_v1_signal_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Moderate.ProtoReflect.Descriptor instead.
+func (*Moderate) Descriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Moderate) GetAction() isModerate_Action {
+	if x != nil {
+		return x.Action
+	}
+	return nil
+}
+
+func (x *Moderate) GetMute() *Moderate_TrackOf {
+	if x != nil {
+		if x, ok := x.Action.(*Moderate_Mute); ok {
+			return x.Mute
+		}
+	}
+	return nil
+}
+
+func (x *Moderate) GetStop() *Moderate_TrackOf {
+	if x != nil {
+		if x, ok := x.Action.(*Moderate_Stop); ok {
+			return x.Stop
+		}
+	}
+	return nil
+}
+
+func (x *Moderate) GetKick() *Moderate_Kick {
+	if x != nil {
+		if x, ok := x.Action.(*Moderate_Kick_); ok {
+			return x.Kick
+		}
+	}
+	return nil
+}
+
+func (x *Moderate) GetGrants() *Moderate_Change {
+	if x != nil {
+		if x, ok := x.Action.(*Moderate_Grants); ok {
+			return x.Grants
+		}
+	}
+	return nil
+}
+
+func (x *Moderate) GetAdmit() string {
+	if x != nil {
+		if x, ok := x.Action.(*Moderate_Admit); ok {
+			return x.Admit
+		}
+	}
+	return ""
+}
+
+func (x *Moderate) GetRefuse() string {
+	if x != nil {
+		if x, ok := x.Action.(*Moderate_Refuse); ok {
+			return x.Refuse
+		}
+	}
+	return ""
+}
+
+func (x *Moderate) GetRoom() *RoomChange {
+	if x != nil {
+		if x, ok := x.Action.(*Moderate_Room); ok {
+			return x.Room
+		}
+	}
+	return nil
+}
+
+func (x *Moderate) GetEnd() *Moderate_End {
+	if x != nil {
+		if x, ok := x.Action.(*Moderate_End_); ok {
+			return x.End
+		}
+	}
+	return nil
+}
+
+type isModerate_Action interface {
+	isModerate_Action()
+}
+
+type Moderate_Mute struct {
+	// Mutes a track; its publisher can unmute it.
+	Mute *Moderate_TrackOf `protobuf:"bytes,1,opt,name=mute,proto3,oneof"`
+}
+
+type Moderate_Stop struct {
+	// Ends a track.
+	Stop *Moderate_TrackOf `protobuf:"bytes,2,opt,name=stop,proto3,oneof"`
+}
+
+type Moderate_Kick_ struct {
+	Kick *Moderate_Kick `protobuf:"bytes,3,opt,name=kick,proto3,oneof"`
+}
+
+type Moderate_Grants struct {
+	Grants *Moderate_Change `protobuf:"bytes,4,opt,name=grants,proto3,oneof"`
+}
+
+type Moderate_Admit struct {
+	// Lets in a peer that waits.
+	Admit string `protobuf:"bytes,5,opt,name=admit,proto3,oneof"`
+}
+
+type Moderate_Refuse struct {
+	// Turns away a peer that waits.
+	Refuse string `protobuf:"bytes,6,opt,name=refuse,proto3,oneof"`
+}
+
+type Moderate_Room struct {
+	Room *RoomChange `protobuf:"bytes,7,opt,name=room,proto3,oneof"`
+}
+
+type Moderate_End_ struct {
+	// Ends the room for everybody.
+	End *Moderate_End `protobuf:"bytes,8,opt,name=end,proto3,oneof"`
+}
+
+func (*Moderate_Mute) isModerate_Action() {}
+
+func (*Moderate_Stop) isModerate_Action() {}
+
+func (*Moderate_Kick_) isModerate_Action() {}
+
+func (*Moderate_Grants) isModerate_Action() {}
+
+func (*Moderate_Admit) isModerate_Action() {}
+
+func (*Moderate_Refuse) isModerate_Action() {}
+
+func (*Moderate_Room) isModerate_Action() {}
+
+func (*Moderate_End_) isModerate_Action() {}
+
 // Track is one published audio or video source.
 type Track struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1566,7 +3201,7 @@ type Track struct {
 
 func (x *Track) Reset() {
 	*x = Track{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[11]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1578,7 +3213,7 @@ func (x *Track) String() string {
 func (*Track) ProtoMessage() {}
 
 func (x *Track) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[11]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1591,7 +3226,7 @@ func (x *Track) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Track.ProtoReflect.Descriptor instead.
 func (*Track) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{11}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Track) GetId() string {
@@ -1642,7 +3277,7 @@ type TrackOffer struct {
 
 func (x *TrackOffer) Reset() {
 	*x = TrackOffer{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[12]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1654,7 +3289,7 @@ func (x *TrackOffer) String() string {
 func (*TrackOffer) ProtoMessage() {}
 
 func (x *TrackOffer) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[12]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1667,7 +3302,7 @@ func (x *TrackOffer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrackOffer.ProtoReflect.Descriptor instead.
 func (*TrackOffer) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{12}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *TrackOffer) GetMid() string {
@@ -1710,7 +3345,7 @@ type Publish struct {
 
 func (x *Publish) Reset() {
 	*x = Publish{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[13]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1722,7 +3357,7 @@ func (x *Publish) String() string {
 func (*Publish) ProtoMessage() {}
 
 func (x *Publish) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[13]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1735,7 +3370,7 @@ func (x *Publish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publish.ProtoReflect.Descriptor instead.
 func (*Publish) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{13}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Publish) GetTracks() []*TrackOffer {
@@ -1755,7 +3390,7 @@ type Published struct {
 
 func (x *Published) Reset() {
 	*x = Published{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[14]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1767,7 +3402,7 @@ func (x *Published) String() string {
 func (*Published) ProtoMessage() {}
 
 func (x *Published) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[14]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1780,7 +3415,7 @@ func (x *Published) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Published.ProtoReflect.Descriptor instead.
 func (*Published) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{14}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Published) GetTracks() []*Track {
@@ -1801,7 +3436,7 @@ type Mute struct {
 
 func (x *Mute) Reset() {
 	*x = Mute{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[15]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1813,7 +3448,7 @@ func (x *Mute) String() string {
 func (*Mute) ProtoMessage() {}
 
 func (x *Mute) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[15]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1826,7 +3461,7 @@ func (x *Mute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mute.ProtoReflect.Descriptor instead.
 func (*Mute) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{15}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Mute) GetTrack() string {
@@ -1855,7 +3490,7 @@ type View struct {
 
 func (x *View) Reset() {
 	*x = View{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[16]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1867,7 +3502,7 @@ func (x *View) String() string {
 func (*View) ProtoMessage() {}
 
 func (x *View) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[16]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1880,7 +3515,7 @@ func (x *View) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use View.ProtoReflect.Descriptor instead.
 func (*View) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{16}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *View) GetShown() []*Shown {
@@ -1907,7 +3542,7 @@ type Shown struct {
 
 func (x *Shown) Reset() {
 	*x = Shown{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[17]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1919,7 +3554,7 @@ func (x *Shown) String() string {
 func (*Shown) ProtoMessage() {}
 
 func (x *Shown) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[17]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1932,7 +3567,7 @@ func (x *Shown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Shown.ProtoReflect.Descriptor instead.
 func (*Shown) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{17}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Shown) GetTrack() string {
@@ -1979,7 +3614,7 @@ type PeerJoined struct {
 
 func (x *PeerJoined) Reset() {
 	*x = PeerJoined{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[18]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1991,7 +3626,7 @@ func (x *PeerJoined) String() string {
 func (*PeerJoined) ProtoMessage() {}
 
 func (x *PeerJoined) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[18]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2004,10 +3639,55 @@ func (x *PeerJoined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerJoined.ProtoReflect.Descriptor instead.
 func (*PeerJoined) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{18}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *PeerJoined) GetPeer() *Peer {
+	if x != nil {
+		return x.Peer
+	}
+	return nil
+}
+
+type PeerUpdated struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// All of it but its tracks.
+	Peer          *Peer `protobuf:"bytes,1,opt,name=peer,proto3" json:"peer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PeerUpdated) Reset() {
+	*x = PeerUpdated{}
+	mi := &file_hiroba_v1_signal_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PeerUpdated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PeerUpdated) ProtoMessage() {}
+
+func (x *PeerUpdated) ProtoReflect() protoreflect.Message {
+	mi := &file_hiroba_v1_signal_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PeerUpdated.ProtoReflect.Descriptor instead.
+func (*PeerUpdated) Descriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *PeerUpdated) GetPeer() *Peer {
 	if x != nil {
 		return x.Peer
 	}
@@ -2024,7 +3704,7 @@ type PeerLeft struct {
 
 func (x *PeerLeft) Reset() {
 	*x = PeerLeft{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[19]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2036,7 +3716,7 @@ func (x *PeerLeft) String() string {
 func (*PeerLeft) ProtoMessage() {}
 
 func (x *PeerLeft) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[19]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2049,7 +3729,7 @@ func (x *PeerLeft) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerLeft.ProtoReflect.Descriptor instead.
 func (*PeerLeft) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{19}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *PeerLeft) GetPeer() string {
@@ -2076,7 +3756,7 @@ type TrackPublished struct {
 
 func (x *TrackPublished) Reset() {
 	*x = TrackPublished{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[20]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2088,7 +3768,7 @@ func (x *TrackPublished) String() string {
 func (*TrackPublished) ProtoMessage() {}
 
 func (x *TrackPublished) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[20]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2101,7 +3781,7 @@ func (x *TrackPublished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrackPublished.ProtoReflect.Descriptor instead.
 func (*TrackPublished) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{20}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *TrackPublished) GetPeer() string {
@@ -2128,7 +3808,7 @@ type TrackUpdated struct {
 
 func (x *TrackUpdated) Reset() {
 	*x = TrackUpdated{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[21]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2140,7 +3820,7 @@ func (x *TrackUpdated) String() string {
 func (*TrackUpdated) ProtoMessage() {}
 
 func (x *TrackUpdated) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[21]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2153,7 +3833,7 @@ func (x *TrackUpdated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrackUpdated.ProtoReflect.Descriptor instead.
 func (*TrackUpdated) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{21}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *TrackUpdated) GetPeer() string {
@@ -2180,7 +3860,7 @@ type TrackRemoved struct {
 
 func (x *TrackRemoved) Reset() {
 	*x = TrackRemoved{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[22]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2192,7 +3872,7 @@ func (x *TrackRemoved) String() string {
 func (*TrackRemoved) ProtoMessage() {}
 
 func (x *TrackRemoved) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[22]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2205,7 +3885,7 @@ func (x *TrackRemoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrackRemoved.ProtoReflect.Descriptor instead.
 func (*TrackRemoved) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{22}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *TrackRemoved) GetPeer() string {
@@ -2232,7 +3912,7 @@ type Slots struct {
 
 func (x *Slots) Reset() {
 	*x = Slots{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[23]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2244,7 +3924,7 @@ func (x *Slots) String() string {
 func (*Slots) ProtoMessage() {}
 
 func (x *Slots) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[23]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2257,7 +3937,7 @@ func (x *Slots) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Slots.ProtoReflect.Descriptor instead.
 func (*Slots) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{23}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Slots) GetSlots() []*Slot {
@@ -2284,7 +3964,7 @@ type Slot struct {
 
 func (x *Slot) Reset() {
 	*x = Slot{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[24]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2296,7 +3976,7 @@ func (x *Slot) String() string {
 func (*Slot) ProtoMessage() {}
 
 func (x *Slot) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[24]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2309,7 +3989,7 @@ func (x *Slot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Slot.ProtoReflect.Descriptor instead.
 func (*Slot) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{24}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Slot) GetMid() string {
@@ -2357,7 +4037,7 @@ type Speakers struct {
 
 func (x *Speakers) Reset() {
 	*x = Speakers{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[25]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2369,7 +4049,7 @@ func (x *Speakers) String() string {
 func (*Speakers) ProtoMessage() {}
 
 func (x *Speakers) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[25]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2382,7 +4062,7 @@ func (x *Speakers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Speakers.ProtoReflect.Descriptor instead.
 func (*Speakers) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{25}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Speakers) GetPeers() []string {
@@ -2405,14 +4085,19 @@ type Message struct {
 	// UTF-8 text; JSON for anything structured.
 	Text string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
 	// Server to client: when the server took it, Unix milliseconds.
-	SentMs        int64 `protobuf:"varint,5,opt,name=sent_ms,json=sentMs,proto3" json:"sent_ms,omitempty"`
+	SentMs int64 `protobuf:"varint,5,opt,name=sent_ms,json=sentMs,proto3" json:"sent_ms,omitempty"`
+	// A name for this message, up to 64 bytes, by a sender that wants the
+	// recipients themselves to answer it.
+	Ask string `protobuf:"bytes,6,opt,name=ask,proto3" json:"ask,omitempty"`
+	// The `ask` that this message answers.
+	Answers       string `protobuf:"bytes,7,opt,name=answers,proto3" json:"answers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[26]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2424,7 +4109,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[26]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2437,7 +4122,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{26}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Message) GetTo() []string {
@@ -2475,6 +4160,20 @@ func (x *Message) GetSentMs() int64 {
 	return 0
 }
 
+func (x *Message) GetAsk() string {
+	if x != nil {
+		return x.Ask
+	}
+	return ""
+}
+
+func (x *Message) GetAnswers() string {
+	if x != nil {
+		return x.Answers
+	}
+	return ""
+}
+
 // Done answers a message that has no answer of its own: it was carried out.
 type Done struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2484,7 +4183,7 @@ type Done struct {
 
 func (x *Done) Reset() {
 	*x = Done{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[27]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2496,7 +4195,7 @@ func (x *Done) String() string {
 func (*Done) ProtoMessage() {}
 
 func (x *Done) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[27]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2509,7 +4208,7 @@ func (x *Done) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Done.ProtoReflect.Descriptor instead.
 func (*Done) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{27}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{42}
 }
 
 type Ping struct {
@@ -2520,7 +4219,7 @@ type Ping struct {
 
 func (x *Ping) Reset() {
 	*x = Ping{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[28]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2532,7 +4231,7 @@ func (x *Ping) String() string {
 func (*Ping) ProtoMessage() {}
 
 func (x *Ping) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[28]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2545,20 +4244,24 @@ func (x *Ping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ping.ProtoReflect.Descriptor instead.
 func (*Ping) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{28}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{43}
 }
 
 type Pong struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The server's clock, Unix milliseconds.
-	NowMs         int64 `protobuf:"varint,1,opt,name=now_ms,json=nowMs,proto3" json:"now_ms,omitempty"`
+	NowMs int64 `protobuf:"varint,1,opt,name=now_ms,json=nowMs,proto3" json:"now_ms,omitempty"`
+	// The highest ClientMessage.seq that the server has taken.
+	Received uint64 `protobuf:"varint,2,opt,name=received,proto3" json:"received,omitempty"`
+	// The highest ServerMessage.seq that it has sent.
+	Sent          uint64 `protobuf:"varint,3,opt,name=sent,proto3" json:"sent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[29]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2570,7 +4273,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[29]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2583,12 +4286,26 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{29}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Pong) GetNowMs() int64 {
 	if x != nil {
 		return x.NowMs
+	}
+	return 0
+}
+
+func (x *Pong) GetReceived() uint64 {
+	if x != nil {
+		return x.Received
+	}
+	return 0
+}
+
+func (x *Pong) GetSent() uint64 {
+	if x != nil {
+		return x.Sent
 	}
 	return 0
 }
@@ -2610,7 +4327,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[30]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2622,7 +4339,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[30]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2635,7 +4352,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{30}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Error) GetCode() Error_Code {
@@ -2666,11 +4383,214 @@ func (x *Error) GetFatal() bool {
 	return false
 }
 
+type Moderate_TrackOf struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Peer          string                 `protobuf:"bytes,1,opt,name=peer,proto3" json:"peer,omitempty"`
+	Track         string                 `protobuf:"bytes,2,opt,name=track,proto3" json:"track,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Moderate_TrackOf) Reset() {
+	*x = Moderate_TrackOf{}
+	mi := &file_hiroba_v1_signal_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Moderate_TrackOf) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Moderate_TrackOf) ProtoMessage() {}
+
+func (x *Moderate_TrackOf) ProtoReflect() protoreflect.Message {
+	mi := &file_hiroba_v1_signal_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Moderate_TrackOf.ProtoReflect.Descriptor instead.
+func (*Moderate_TrackOf) Descriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{24, 0}
+}
+
+func (x *Moderate_TrackOf) GetPeer() string {
+	if x != nil {
+		return x.Peer
+	}
+	return ""
+}
+
+func (x *Moderate_TrackOf) GetTrack() string {
+	if x != nil {
+		return x.Track
+	}
+	return ""
+}
+
+type Moderate_Kick struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Peer  string                 `protobuf:"bytes,1,opt,name=peer,proto3" json:"peer,omitempty"`
+	// How long it may not come back; 0: it may at once.
+	BanSeconds    uint32 `protobuf:"varint,2,opt,name=ban_seconds,json=banSeconds,proto3" json:"ban_seconds,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Moderate_Kick) Reset() {
+	*x = Moderate_Kick{}
+	mi := &file_hiroba_v1_signal_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Moderate_Kick) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Moderate_Kick) ProtoMessage() {}
+
+func (x *Moderate_Kick) ProtoReflect() protoreflect.Message {
+	mi := &file_hiroba_v1_signal_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Moderate_Kick.ProtoReflect.Descriptor instead.
+func (*Moderate_Kick) Descriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{24, 1}
+}
+
+func (x *Moderate_Kick) GetPeer() string {
+	if x != nil {
+		return x.Peer
+	}
+	return ""
+}
+
+func (x *Moderate_Kick) GetBanSeconds() uint32 {
+	if x != nil {
+		return x.BanSeconds
+	}
+	return 0
+}
+
+type Moderate_Change struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Peer  string                 `protobuf:"bytes,1,opt,name=peer,proto3" json:"peer,omitempty"`
+	// All grants that it has from now on.
+	Grants []Grant `protobuf:"varint,2,rep,packed,name=grants,proto3,enum=hiroba.v1.Grant" json:"grants,omitempty"`
+	// Left out, the role stays.
+	Role          *string `protobuf:"bytes,3,opt,name=role,proto3,oneof" json:"role,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Moderate_Change) Reset() {
+	*x = Moderate_Change{}
+	mi := &file_hiroba_v1_signal_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Moderate_Change) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Moderate_Change) ProtoMessage() {}
+
+func (x *Moderate_Change) ProtoReflect() protoreflect.Message {
+	mi := &file_hiroba_v1_signal_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Moderate_Change.ProtoReflect.Descriptor instead.
+func (*Moderate_Change) Descriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{24, 2}
+}
+
+func (x *Moderate_Change) GetPeer() string {
+	if x != nil {
+		return x.Peer
+	}
+	return ""
+}
+
+func (x *Moderate_Change) GetGrants() []Grant {
+	if x != nil {
+		return x.Grants
+	}
+	return nil
+}
+
+func (x *Moderate_Change) GetRole() string {
+	if x != nil && x.Role != nil {
+		return *x.Role
+	}
+	return ""
+}
+
+type Moderate_End struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Moderate_End) Reset() {
+	*x = Moderate_End{}
+	mi := &file_hiroba_v1_signal_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Moderate_End) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Moderate_End) ProtoMessage() {}
+
+func (x *Moderate_End) ProtoReflect() protoreflect.Message {
+	mi := &file_hiroba_v1_signal_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Moderate_End.ProtoReflect.Descriptor instead.
+func (*Moderate_End) Descriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{24, 3}
+}
+
 var File_hiroba_v1_signal_proto protoreflect.FileDescriptor
 
 const file_hiroba_v1_signal_proto_rawDesc = "" +
 	"\n" +
-	"\x16hiroba/v1/signal.proto\x12\thiroba.v1\"\xe3\x03\n" +
+	"\x16hiroba/v1/signal.proto\x12\thiroba.v1\"\xb5\x05\n" +
 	"\rClientMessage\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x10\n" +
 	"\x03ack\x18\x02 \x01(\x04R\x03ack\x12\x0e\n" +
@@ -2684,8 +4604,12 @@ const file_hiroba_v1_signal_proto_rawDesc = "" +
 	"\x04mute\x18\x0f \x01(\v2\x0f.hiroba.v1.MuteH\x00R\x04mute\x12%\n" +
 	"\x04view\x18\x10 \x01(\v2\x0f.hiroba.v1.ViewH\x00R\x04view\x12.\n" +
 	"\amessage\x18\x11 \x01(\v2\x12.hiroba.v1.MessageH\x00R\amessage\x12%\n" +
-	"\x04ping\x18\x12 \x01(\v2\x0f.hiroba.v1.PingH\x00R\x04pingB\x06\n" +
-	"\x04body\"\xf7\x06\n" +
+	"\x04ping\x18\x12 \x01(\v2\x0f.hiroba.v1.PingH\x00R\x04ping\x12=\n" +
+	"\fauthenticate\x18\x13 \x01(\v2\x17.hiroba.v1.AuthenticateH\x00R\fauthenticate\x121\n" +
+	"\bmetadata\x18\x14 \x01(\v2\x13.hiroba.v1.MetadataH\x00R\bmetadata\x121\n" +
+	"\bmoderate\x18\x15 \x01(\v2\x13.hiroba.v1.ModerateH\x00R\bmoderate\x12+\n" +
+	"\x06direct\x18\x16 \x01(\v2\x11.hiroba.v1.DirectH\x00R\x06directB\x06\n" +
+	"\x04body\"\xc4\t\n" +
 	"\rServerMessage\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x0e\n" +
 	"\x02re\x18\x02 \x01(\tR\x02re\x12.\n" +
@@ -2706,14 +4630,34 @@ const file_hiroba_v1_signal_proto_rawDesc = "" +
 	"\amessage\x18\x16 \x01(\v2\x12.hiroba.v1.MessageH\x00R\amessage\x12%\n" +
 	"\x04done\x18\x17 \x01(\v2\x0f.hiroba.v1.DoneH\x00R\x04done\x12(\n" +
 	"\x05error\x18\x18 \x01(\v2\x10.hiroba.v1.ErrorH\x00R\x05error\x12%\n" +
-	"\x04pong\x18\x19 \x01(\v2\x0f.hiroba.v1.PongH\x00R\x04pongB\x06\n" +
-	"\x04body\"\xa8\x01\n" +
+	"\x04pong\x18\x19 \x01(\v2\x0f.hiroba.v1.PongH\x00R\x04pong\x12.\n" +
+	"\awaiting\x18\x1a \x01(\v2\x12.hiroba.v1.WaitingH\x00R\awaiting\x12;\n" +
+	"\fpeer_updated\x18\x1b \x01(\v2\x16.hiroba.v1.PeerUpdatedH\x00R\vpeerUpdated\x12;\n" +
+	"\froom_updated\x18\x1c \x01(\v2\x16.hiroba.v1.RoomUpdatedH\x00R\vroomUpdated\x12(\n" +
+	"\x05knock\x18\x1d \x01(\v2\x10.hiroba.v1.KnockH\x00R\x05knock\x121\n" +
+	"\btopology\x18\x1e \x01(\v2\x13.hiroba.v1.TopologyH\x00R\btopology\x12D\n" +
+	"\x0faccess_expiring\x18\x1f \x01(\v2\x19.hiroba.v1.AccessExpiringH\x00R\x0eaccessExpiringB\x06\n" +
+	"\x04body\"?\n" +
+	"\rAttachRequest\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x14\n" +
+	"\x05after\x18\x02 \x01(\x04R\x05after\"]\n" +
+	"\vSendRequest\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x124\n" +
+	"\bmessages\x18\x02 \x03(\v2\x18.hiroba.v1.ClientMessageR\bmessages\"`\n" +
+	"\fSendResponse\x12\x1a\n" +
+	"\breceived\x18\x01 \x01(\x04R\breceived\x124\n" +
+	"\bmessages\x18\x02 \x03(\v2\x18.hiroba.v1.ServerMessageR\bmessages\"\x97\x02\n" +
 	"\aWelcome\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x125\n" +
 	"\vice_servers\x18\x02 \x03(\v2\x14.hiroba.v1.IceServerR\n" +
 	"iceServers\x12)\n" +
 	"\x06limits\x18\x03 \x01(\v2\x11.hiroba.v1.LimitsR\x06limits\x12!\n" +
-	"\fheartbeat_ms\x18\x04 \x01(\rR\vheartbeatMs\"[\n" +
+	"\fheartbeat_ms\x18\x04 \x01(\rR\vheartbeatMs\x12\x16\n" +
+	"\x06resume\x18\x05 \x01(\tR\x06resume\x12\x18\n" +
+	"\aresumed\x18\x06 \x01(\bR\aresumed\x12\x1a\n" +
+	"\breceived\x18\a \x01(\x04R\breceived\x12\x1f\n" +
+	"\vdetached_ms\x18\b \x01(\rR\n" +
+	"detachedMs\"[\n" +
 	"\tIceServer\x12\x12\n" +
 	"\x04urls\x18\x01 \x03(\tR\x04urls\x12\x1a\n" +
 	"\busername\x18\x02 \x01(\tR\busername\x12\x1e\n" +
@@ -2725,41 +4669,150 @@ const file_hiroba_v1_signal_proto_rawDesc = "" +
 	"\x11description_bytes\x18\x02 \x01(\rR\x10descriptionBytes\x12.\n" +
 	"\x13messages_per_second\x18\x03 \x01(\rR\x11messagesPerSecond\x12\x14\n" +
 	"\x05slots\x18\x04 \x01(\rR\x05slots\x12\x16\n" +
-	"\x06tracks\x18\x05 \x01(\rR\x06tracks\"\xb0\x01\n" +
+	"\x06tracks\x18\x05 \x01(\rR\x06tracks\"\xe4\x01\n" +
 	"\x04Join\x12\x12\n" +
 	"\x04room\x18\x01 \x01(\tR\x04room\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12,\n" +
 	"\x05offer\x18\x03 \x01(\v2\x16.hiroba.v1.DescriptionR\x05offer\x12-\n" +
 	"\x06tracks\x18\x04 \x03(\v2\x15.hiroba.v1.TrackOfferR\x06tracks\x12#\n" +
-	"\x04view\x18\x05 \x01(\v2\x0f.hiroba.v1.ViewR\x04view\"\xb1\x01\n" +
+	"\x04view\x18\x05 \x01(\v2\x0f.hiroba.v1.ViewR\x04view\x12\x1a\n" +
+	"\bmetadata\x18\x06 \x01(\tR\bmetadata\x12\x16\n" +
+	"\x06direct\x18\a \x01(\bR\x06direct\"\xb0\x03\n" +
 	"\x06Joined\x12\x12\n" +
 	"\x04room\x18\x01 \x01(\tR\x04room\x12\x12\n" +
 	"\x04peer\x18\x02 \x01(\tR\x04peer\x12%\n" +
 	"\x05peers\x18\x03 \x03(\v2\x0f.hiroba.v1.PeerR\x05peers\x12.\n" +
 	"\x06answer\x18\x04 \x01(\v2\x16.hiroba.v1.DescriptionR\x06answer\x12(\n" +
-	"\x06tracks\x18\x05 \x03(\v2\x10.hiroba.v1.TrackR\x06tracks\"\a\n" +
-	"\x05Leave\"\xa9\x01\n" +
+	"\x06tracks\x18\x05 \x03(\v2\x10.hiroba.v1.TrackR\x06tracks\x12#\n" +
+	"\x04self\x18\x06 \x01(\v2\x0f.hiroba.v1.PeerR\x04self\x123\n" +
+	"\bsettings\x18\a \x01(\v2\x17.hiroba.v1.RoomSettingsR\bsettings\x12,\n" +
+	"\ahistory\x18\b \x03(\v2\x12.hiroba.v1.MessageR\ahistory\x12\x1a\n" +
+	"\bsnapshot\x18\t \x01(\bR\bsnapshot\x12/\n" +
+	"\btopology\x18\n" +
+	" \x01(\v2\x13.hiroba.v1.TopologyR\btopology\x12(\n" +
+	"\x06knocks\x18\v \x03(\v2\x10.hiroba.v1.KnockR\x06knocks\"\t\n" +
+	"\aWaiting\"$\n" +
+	"\fAuthenticate\x12\x14\n" +
+	"\x05token\x18\x01 \x01(\tR\x05token\"/\n" +
+	"\x0eAccessExpiring\x12\x1d\n" +
+	"\n" +
+	"expires_ms\x18\x01 \x01(\x03R\texpiresMs\"&\n" +
+	"\bMetadata\x12\x1a\n" +
+	"\bmetadata\x18\x01 \x01(\tR\bmetadata\"\a\n" +
+	"\x05Leave\"\xbf\x01\n" +
 	"\vDescription\x12\x0e\n" +
 	"\x02to\x18\x01 \x01(\tR\x02to\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\tR\x04from\x12/\n" +
 	"\x04type\x18\x03 \x01(\x0e2\x1b.hiroba.v1.Description.TypeR\x04type\x12\x10\n" +
-	"\x03sdp\x18\x04 \x01(\tR\x03sdp\"3\n" +
+	"\x03sdp\x18\x04 \x01(\tR\x03sdp\x12\x14\n" +
+	"\x05epoch\x18\x05 \x01(\x04R\x05epoch\"3\n" +
 	"\x04Type\x12\x14\n" +
 	"\x10TYPE_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05OFFER\x10\x01\x12\n" +
 	"\n" +
-	"\x06ANSWER\x10\x02\"\xbc\x01\n" +
+	"\x06ANSWER\x10\x02\"\xd2\x01\n" +
 	"\tCandidate\x12\x0e\n" +
 	"\x02to\x18\x01 \x01(\tR\x02to\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\tR\x04from\x12\x1c\n" +
 	"\tcandidate\x18\x03 \x01(\tR\tcandidate\x12\x17\n" +
 	"\asdp_mid\x18\x04 \x01(\tR\x06sdpMid\x12'\n" +
 	"\x10sdp_m_line_index\x18\x05 \x01(\rR\rsdpMLineIndex\x12+\n" +
-	"\x11username_fragment\x18\x06 \x01(\tR\x10usernameFragment\"T\n" +
+	"\x11username_fragment\x18\x06 \x01(\tR\x10usernameFragment\x12\x14\n" +
+	"\x05epoch\x18\a \x01(\x04R\x05epoch\"\xf3\x01\n" +
 	"\x04Peer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12(\n" +
-	"\x06tracks\x18\x03 \x03(\v2\x10.hiroba.v1.TrackR\x06tracks\"|\n" +
+	"\x06tracks\x18\x03 \x03(\v2\x10.hiroba.v1.TrackR\x06tracks\x12\x12\n" +
+	"\x04user\x18\x04 \x01(\tR\x04user\x12\x12\n" +
+	"\x04role\x18\x05 \x01(\tR\x04role\x12\x1a\n" +
+	"\bmetadata\x18\x06 \x01(\tR\bmetadata\x12(\n" +
+	"\x06grants\x18\a \x03(\x0e2\x10.hiroba.v1.GrantR\x06grants\x12\x12\n" +
+	"\x04away\x18\b \x01(\bR\x04away\x12\x1b\n" +
+	"\tjoined_ms\x18\t \x01(\x03R\bjoinedMs\"\xc4\x02\n" +
+	"\fRoomSettings\x12\x1a\n" +
+	"\bmetadata\x18\x01 \x01(\tR\bmetadata\x12\x16\n" +
+	"\x06locked\x18\x02 \x01(\bR\x06locked\x12\x14\n" +
+	"\x05lobby\x18\x03 \x01(\bR\x05lobby\x12\x1b\n" +
+	"\tmax_peers\x18\x04 \x01(\rR\bmaxPeers\x12)\n" +
+	"\x10history_messages\x18\x05 \x01(\rR\x0fhistoryMessages\x12'\n" +
+	"\x0fhistory_seconds\x18\x06 \x01(\rR\x0ehistorySeconds\x125\n" +
+	"\btopology\x18\a \x01(\x0e2\x19.hiroba.v1.TopologyPolicyR\btopology\x12\x1d\n" +
+	"\n" +
+	"relay_only\x18\b \x01(\bR\trelayOnly\x12#\n" +
+	"\rempty_seconds\x18\t \x01(\rR\femptySeconds\"\xf6\x03\n" +
+	"\n" +
+	"RoomChange\x12\x1f\n" +
+	"\bmetadata\x18\x01 \x01(\tH\x00R\bmetadata\x88\x01\x01\x12\x1b\n" +
+	"\x06locked\x18\x02 \x01(\bH\x01R\x06locked\x88\x01\x01\x12\x19\n" +
+	"\x05lobby\x18\x03 \x01(\bH\x02R\x05lobby\x88\x01\x01\x12 \n" +
+	"\tmax_peers\x18\x04 \x01(\rH\x03R\bmaxPeers\x88\x01\x01\x12.\n" +
+	"\x10history_messages\x18\x05 \x01(\rH\x04R\x0fhistoryMessages\x88\x01\x01\x12,\n" +
+	"\x0fhistory_seconds\x18\x06 \x01(\rH\x05R\x0ehistorySeconds\x88\x01\x01\x12:\n" +
+	"\btopology\x18\a \x01(\x0e2\x19.hiroba.v1.TopologyPolicyH\x06R\btopology\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"relay_only\x18\b \x01(\bH\aR\trelayOnly\x88\x01\x01\x12(\n" +
+	"\rempty_seconds\x18\t \x01(\rH\bR\femptySeconds\x88\x01\x01B\v\n" +
+	"\t_metadataB\t\n" +
+	"\a_lockedB\b\n" +
+	"\x06_lobbyB\f\n" +
+	"\n" +
+	"_max_peersB\x13\n" +
+	"\x11_history_messagesB\x12\n" +
+	"\x10_history_secondsB\v\n" +
+	"\t_topologyB\r\n" +
+	"\v_relay_onlyB\x10\n" +
+	"\x0e_empty_seconds\"B\n" +
+	"\vRoomUpdated\x123\n" +
+	"\bsettings\x18\x01 \x01(\v2\x17.hiroba.v1.RoomSettingsR\bsettings\"\xdf\x01\n" +
+	"\bTopology\x12,\n" +
+	"\x04mode\x18\x01 \x01(\x0e2\x18.hiroba.v1.Topology.ModeR\x04mode\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x12\n" +
+	"\x04peer\x18\x03 \x01(\tR\x04peer\x12\x16\n" +
+	"\x06polite\x18\x04 \x01(\bR\x06polite\x12\x1d\n" +
+	"\n" +
+	"relay_only\x18\x05 \x01(\bR\trelayOnly\x12\x14\n" +
+	"\x05moved\x18\x06 \x01(\bR\x05moved\".\n" +
+	"\x04Mode\x12\x14\n" +
+	"\x10MODE_UNSPECIFIED\x10\x00\x12\a\n" +
+	"\x03SFU\x10\x01\x12\a\n" +
+	"\x03P2P\x10\x02\"\x87\x01\n" +
+	"\x06Direct\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12-\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x17.hiroba.v1.Direct.StateR\x05state\"8\n" +
+	"\x05State\x12\x15\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\f\n" +
+	"\bRECEIVED\x10\x01\x12\n" +
+	"\n" +
+	"\x06FAILED\x10\x02\"s\n" +
+	"\x05Knock\x12\x12\n" +
+	"\x04peer\x18\x01 \x01(\tR\x04peer\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
+	"\x04user\x18\x03 \x01(\tR\x04user\x12\x1a\n" +
+	"\bmetadata\x18\x04 \x01(\tR\bmetadata\x12\x12\n" +
+	"\x04over\x18\x05 \x01(\bR\x04over\"\xcf\x04\n" +
+	"\bModerate\x121\n" +
+	"\x04mute\x18\x01 \x01(\v2\x1b.hiroba.v1.Moderate.TrackOfH\x00R\x04mute\x121\n" +
+	"\x04stop\x18\x02 \x01(\v2\x1b.hiroba.v1.Moderate.TrackOfH\x00R\x04stop\x12.\n" +
+	"\x04kick\x18\x03 \x01(\v2\x18.hiroba.v1.Moderate.KickH\x00R\x04kick\x124\n" +
+	"\x06grants\x18\x04 \x01(\v2\x1a.hiroba.v1.Moderate.ChangeH\x00R\x06grants\x12\x16\n" +
+	"\x05admit\x18\x05 \x01(\tH\x00R\x05admit\x12\x18\n" +
+	"\x06refuse\x18\x06 \x01(\tH\x00R\x06refuse\x12+\n" +
+	"\x04room\x18\a \x01(\v2\x15.hiroba.v1.RoomChangeH\x00R\x04room\x12+\n" +
+	"\x03end\x18\b \x01(\v2\x17.hiroba.v1.Moderate.EndH\x00R\x03end\x1a3\n" +
+	"\aTrackOf\x12\x12\n" +
+	"\x04peer\x18\x01 \x01(\tR\x04peer\x12\x14\n" +
+	"\x05track\x18\x02 \x01(\tR\x05track\x1a;\n" +
+	"\x04Kick\x12\x12\n" +
+	"\x04peer\x18\x01 \x01(\tR\x04peer\x12\x1f\n" +
+	"\vban_seconds\x18\x02 \x01(\rR\n" +
+	"banSeconds\x1ah\n" +
+	"\x06Change\x12\x12\n" +
+	"\x04peer\x18\x01 \x01(\tR\x04peer\x12(\n" +
+	"\x06grants\x18\x02 \x03(\x0e2\x10.hiroba.v1.GrantR\x06grants\x12\x17\n" +
+	"\x04role\x18\x03 \x01(\tH\x00R\x04role\x88\x01\x01B\a\n" +
+	"\x05_role\x1a\x05\n" +
+	"\x03EndB\b\n" +
+	"\x06action\"|\n" +
 	"\x05Track\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12#\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x0f.hiroba.v1.KindR\x04kind\x12\x16\n" +
@@ -2789,16 +4842,19 @@ const file_hiroba_v1_signal_proto_rawDesc = "" +
 	"\x06paused\x18\x05 \x01(\bR\x06paused\"1\n" +
 	"\n" +
 	"PeerJoined\x12#\n" +
-	"\x04peer\x18\x01 \x01(\v2\x0f.hiroba.v1.PeerR\x04peer\"\x94\x01\n" +
+	"\x04peer\x18\x01 \x01(\v2\x0f.hiroba.v1.PeerR\x04peer\"2\n" +
+	"\vPeerUpdated\x12#\n" +
+	"\x04peer\x18\x01 \x01(\v2\x0f.hiroba.v1.PeerR\x04peer\"\xa1\x01\n" +
 	"\bPeerLeft\x12\x12\n" +
 	"\x04peer\x18\x01 \x01(\tR\x04peer\x122\n" +
-	"\x06reason\x18\x02 \x01(\x0e2\x1a.hiroba.v1.PeerLeft.ReasonR\x06reason\"@\n" +
+	"\x06reason\x18\x02 \x01(\x0e2\x1a.hiroba.v1.PeerLeft.ReasonR\x06reason\"M\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\b\n" +
 	"\x04LEFT\x10\x01\x12\b\n" +
 	"\x04LOST\x10\x02\x12\n" +
 	"\n" +
-	"\x06CLOSED\x10\x03\"L\n" +
+	"\x06CLOSED\x10\x03\x12\v\n" +
+	"\aREMOVED\x10\x04\"L\n" +
 	"\x0eTrackPublished\x12\x12\n" +
 	"\x04peer\x18\x01 \x01(\tR\x04peer\x12&\n" +
 	"\x05track\x18\x02 \x01(\v2\x10.hiroba.v1.TrackR\x05track\"J\n" +
@@ -2823,22 +4879,26 @@ const file_hiroba_v1_signal_proto_rawDesc = "" +
 	"\x06PAUSED\x10\x02\x12\t\n" +
 	"\x05MUTED\x10\x03\" \n" +
 	"\bSpeakers\x12\x14\n" +
-	"\x05peers\x18\x01 \x03(\tR\x05peers\"p\n" +
+	"\x05peers\x18\x01 \x03(\tR\x05peers\"\x9c\x01\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02to\x18\x01 \x03(\tR\x02to\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\tR\x04from\x12\x14\n" +
 	"\x05topic\x18\x03 \x01(\tR\x05topic\x12\x12\n" +
 	"\x04text\x18\x04 \x01(\tR\x04text\x12\x17\n" +
-	"\asent_ms\x18\x05 \x01(\x03R\x06sentMs\"\x06\n" +
+	"\asent_ms\x18\x05 \x01(\x03R\x06sentMs\x12\x10\n" +
+	"\x03ask\x18\x06 \x01(\tR\x03ask\x12\x18\n" +
+	"\aanswers\x18\a \x01(\tR\aanswers\"\x06\n" +
 	"\x04Done\"\x06\n" +
-	"\x04Ping\"\x1d\n" +
+	"\x04Ping\"M\n" +
 	"\x04Pong\x12\x15\n" +
-	"\x06now_ms\x18\x01 \x01(\x03R\x05nowMs\"\x8d\x04\n" +
+	"\x06now_ms\x18\x01 \x01(\x03R\x05nowMs\x12\x1a\n" +
+	"\breceived\x18\x02 \x01(\x04R\breceived\x12\x12\n" +
+	"\x04sent\x18\x03 \x01(\x04R\x04sent\"\xeb\x05\n" +
 	"\x05Error\x12)\n" +
 	"\x04code\x18\x01 \x01(\x0e2\x15.hiroba.v1.Error.CodeR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x14\n" +
 	"\x05retry\x18\x03 \x01(\bR\x05retry\x12\x14\n" +
-	"\x05fatal\x18\x04 \x01(\bR\x05fatal\"\x92\x03\n" +
+	"\x05fatal\x18\x04 \x01(\bR\x05fatal\"\xf0\x04\n" +
 	"\x04Code\x12\x14\n" +
 	"\x10CODE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tMALFORMED\x10\x01\x12\x0e\n" +
@@ -2865,11 +4925,44 @@ const file_hiroba_v1_signal_proto_rawDesc = "" +
 	"\n" +
 	"MEDIA_LOST\x10\x13\x12\x11\n" +
 	"\rSHUTTING_DOWN\x10\x14\x12\f\n" +
-	"\bINTERNAL\x10\x15*2\n" +
+	"\bINTERNAL\x10\x15\x12\x13\n" +
+	"\x0fACCESS_REQUIRED\x10\x16\x12\x11\n" +
+	"\rACCESS_DENIED\x10\x17\x12\x12\n" +
+	"\x0eACCESS_EXPIRED\x10\x18\x12\x0f\n" +
+	"\vNOT_GRANTED\x10\x19\x12\x0f\n" +
+	"\vROOM_LOCKED\x10\x1a\x12\n" +
+	"\n" +
+	"\x06BANNED\x10\x1b\x12\v\n" +
+	"\aREFUSED\x10\x1c\x12\v\n" +
+	"\aREMOVED\x10\x1d\x12\x0e\n" +
+	"\n" +
+	"ROOM_ENDED\x10\x1e\x12\x13\n" +
+	"\x0fNO_SUCH_SESSION\x10\x1f\x12\n" +
+	"\n" +
+	"\x06FENCED\x10 \x12\x10\n" +
+	"\fNO_SUCH_ROOM\x10!\x12\x15\n" +
+	"\x11TOO_MANY_SESSIONS\x10\"*[\n" +
+	"\x05Grant\x12\x15\n" +
+	"\x11GRANT_UNSPECIFIED\x10\x00\x12\v\n" +
+	"\aPUBLISH\x10\x01\x12\r\n" +
+	"\tSUBSCRIBE\x10\x02\x12\b\n" +
+	"\x04DATA\x10\x03\x12\t\n" +
+	"\x05ADMIN\x10\x04\x12\n" +
+	"\n" +
+	"\x06RECORD\x10\x05*h\n" +
+	"\x0eTopologyPolicy\x12\x1f\n" +
+	"\x1bTOPOLOGY_POLICY_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rTOPOLOGY_AUTO\x10\x01\x12\x10\n" +
+	"\fTOPOLOGY_SFU\x10\x02\x12\x10\n" +
+	"\fTOPOLOGY_P2P\x10\x03*2\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05AUDIO\x10\x01\x12\t\n" +
-	"\x05VIDEO\x10\x02B1Z/github.com/hiroba-rtc/hiroba/signaling/protocolb\x06proto3"
+	"\x05VIDEO\x10\x022\xcb\x01\n" +
+	"\rSignalService\x12A\n" +
+	"\aConnect\x12\x18.hiroba.v1.ClientMessage\x1a\x18.hiroba.v1.ServerMessage(\x010\x01\x12>\n" +
+	"\x06Attach\x12\x18.hiroba.v1.AttachRequest\x1a\x18.hiroba.v1.ServerMessage0\x01\x127\n" +
+	"\x04Send\x12\x16.hiroba.v1.SendRequest\x1a\x17.hiroba.v1.SendResponseB1Z/github.com/hiroba-rtc/hiroba/signaling/protocolb\x06proto3"
 
 var (
 	file_hiroba_v1_signal_proto_rawDescOnce sync.Once
@@ -2883,100 +4976,160 @@ func file_hiroba_v1_signal_proto_rawDescGZIP() []byte {
 	return file_hiroba_v1_signal_proto_rawDescData
 }
 
-var file_hiroba_v1_signal_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_hiroba_v1_signal_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_hiroba_v1_signal_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
+var file_hiroba_v1_signal_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
 var file_hiroba_v1_signal_proto_goTypes = []any{
-	(Kind)(0),              // 0: hiroba.v1.Kind
-	(Description_Type)(0),  // 1: hiroba.v1.Description.Type
-	(PeerLeft_Reason)(0),   // 2: hiroba.v1.PeerLeft.Reason
-	(Slot_Why)(0),          // 3: hiroba.v1.Slot.Why
-	(Error_Code)(0),        // 4: hiroba.v1.Error.Code
-	(*ClientMessage)(nil),  // 5: hiroba.v1.ClientMessage
-	(*ServerMessage)(nil),  // 6: hiroba.v1.ServerMessage
-	(*Welcome)(nil),        // 7: hiroba.v1.Welcome
-	(*IceServer)(nil),      // 8: hiroba.v1.IceServer
-	(*Limits)(nil),         // 9: hiroba.v1.Limits
-	(*Join)(nil),           // 10: hiroba.v1.Join
-	(*Joined)(nil),         // 11: hiroba.v1.Joined
-	(*Leave)(nil),          // 12: hiroba.v1.Leave
-	(*Description)(nil),    // 13: hiroba.v1.Description
-	(*Candidate)(nil),      // 14: hiroba.v1.Candidate
-	(*Peer)(nil),           // 15: hiroba.v1.Peer
-	(*Track)(nil),          // 16: hiroba.v1.Track
-	(*TrackOffer)(nil),     // 17: hiroba.v1.TrackOffer
-	(*Publish)(nil),        // 18: hiroba.v1.Publish
-	(*Published)(nil),      // 19: hiroba.v1.Published
-	(*Mute)(nil),           // 20: hiroba.v1.Mute
-	(*View)(nil),           // 21: hiroba.v1.View
-	(*Shown)(nil),          // 22: hiroba.v1.Shown
-	(*PeerJoined)(nil),     // 23: hiroba.v1.PeerJoined
-	(*PeerLeft)(nil),       // 24: hiroba.v1.PeerLeft
-	(*TrackPublished)(nil), // 25: hiroba.v1.TrackPublished
-	(*TrackUpdated)(nil),   // 26: hiroba.v1.TrackUpdated
-	(*TrackRemoved)(nil),   // 27: hiroba.v1.TrackRemoved
-	(*Slots)(nil),          // 28: hiroba.v1.Slots
-	(*Slot)(nil),           // 29: hiroba.v1.Slot
-	(*Speakers)(nil),       // 30: hiroba.v1.Speakers
-	(*Message)(nil),        // 31: hiroba.v1.Message
-	(*Done)(nil),           // 32: hiroba.v1.Done
-	(*Ping)(nil),           // 33: hiroba.v1.Ping
-	(*Pong)(nil),           // 34: hiroba.v1.Pong
-	(*Error)(nil),          // 35: hiroba.v1.Error
+	(Grant)(0),               // 0: hiroba.v1.Grant
+	(TopologyPolicy)(0),      // 1: hiroba.v1.TopologyPolicy
+	(Kind)(0),                // 2: hiroba.v1.Kind
+	(Description_Type)(0),    // 3: hiroba.v1.Description.Type
+	(Topology_Mode)(0),       // 4: hiroba.v1.Topology.Mode
+	(Direct_State)(0),        // 5: hiroba.v1.Direct.State
+	(PeerLeft_Reason)(0),     // 6: hiroba.v1.PeerLeft.Reason
+	(Slot_Why)(0),            // 7: hiroba.v1.Slot.Why
+	(Error_Code)(0),          // 8: hiroba.v1.Error.Code
+	(*ClientMessage)(nil),    // 9: hiroba.v1.ClientMessage
+	(*ServerMessage)(nil),    // 10: hiroba.v1.ServerMessage
+	(*AttachRequest)(nil),    // 11: hiroba.v1.AttachRequest
+	(*SendRequest)(nil),      // 12: hiroba.v1.SendRequest
+	(*SendResponse)(nil),     // 13: hiroba.v1.SendResponse
+	(*Welcome)(nil),          // 14: hiroba.v1.Welcome
+	(*IceServer)(nil),        // 15: hiroba.v1.IceServer
+	(*Limits)(nil),           // 16: hiroba.v1.Limits
+	(*Join)(nil),             // 17: hiroba.v1.Join
+	(*Joined)(nil),           // 18: hiroba.v1.Joined
+	(*Waiting)(nil),          // 19: hiroba.v1.Waiting
+	(*Authenticate)(nil),     // 20: hiroba.v1.Authenticate
+	(*AccessExpiring)(nil),   // 21: hiroba.v1.AccessExpiring
+	(*Metadata)(nil),         // 22: hiroba.v1.Metadata
+	(*Leave)(nil),            // 23: hiroba.v1.Leave
+	(*Description)(nil),      // 24: hiroba.v1.Description
+	(*Candidate)(nil),        // 25: hiroba.v1.Candidate
+	(*Peer)(nil),             // 26: hiroba.v1.Peer
+	(*RoomSettings)(nil),     // 27: hiroba.v1.RoomSettings
+	(*RoomChange)(nil),       // 28: hiroba.v1.RoomChange
+	(*RoomUpdated)(nil),      // 29: hiroba.v1.RoomUpdated
+	(*Topology)(nil),         // 30: hiroba.v1.Topology
+	(*Direct)(nil),           // 31: hiroba.v1.Direct
+	(*Knock)(nil),            // 32: hiroba.v1.Knock
+	(*Moderate)(nil),         // 33: hiroba.v1.Moderate
+	(*Track)(nil),            // 34: hiroba.v1.Track
+	(*TrackOffer)(nil),       // 35: hiroba.v1.TrackOffer
+	(*Publish)(nil),          // 36: hiroba.v1.Publish
+	(*Published)(nil),        // 37: hiroba.v1.Published
+	(*Mute)(nil),             // 38: hiroba.v1.Mute
+	(*View)(nil),             // 39: hiroba.v1.View
+	(*Shown)(nil),            // 40: hiroba.v1.Shown
+	(*PeerJoined)(nil),       // 41: hiroba.v1.PeerJoined
+	(*PeerUpdated)(nil),      // 42: hiroba.v1.PeerUpdated
+	(*PeerLeft)(nil),         // 43: hiroba.v1.PeerLeft
+	(*TrackPublished)(nil),   // 44: hiroba.v1.TrackPublished
+	(*TrackUpdated)(nil),     // 45: hiroba.v1.TrackUpdated
+	(*TrackRemoved)(nil),     // 46: hiroba.v1.TrackRemoved
+	(*Slots)(nil),            // 47: hiroba.v1.Slots
+	(*Slot)(nil),             // 48: hiroba.v1.Slot
+	(*Speakers)(nil),         // 49: hiroba.v1.Speakers
+	(*Message)(nil),          // 50: hiroba.v1.Message
+	(*Done)(nil),             // 51: hiroba.v1.Done
+	(*Ping)(nil),             // 52: hiroba.v1.Ping
+	(*Pong)(nil),             // 53: hiroba.v1.Pong
+	(*Error)(nil),            // 54: hiroba.v1.Error
+	(*Moderate_TrackOf)(nil), // 55: hiroba.v1.Moderate.TrackOf
+	(*Moderate_Kick)(nil),    // 56: hiroba.v1.Moderate.Kick
+	(*Moderate_Change)(nil),  // 57: hiroba.v1.Moderate.Change
+	(*Moderate_End)(nil),     // 58: hiroba.v1.Moderate.End
 }
 var file_hiroba_v1_signal_proto_depIdxs = []int32{
-	10, // 0: hiroba.v1.ClientMessage.join:type_name -> hiroba.v1.Join
-	12, // 1: hiroba.v1.ClientMessage.leave:type_name -> hiroba.v1.Leave
-	13, // 2: hiroba.v1.ClientMessage.description:type_name -> hiroba.v1.Description
-	14, // 3: hiroba.v1.ClientMessage.candidate:type_name -> hiroba.v1.Candidate
-	18, // 4: hiroba.v1.ClientMessage.publish:type_name -> hiroba.v1.Publish
-	20, // 5: hiroba.v1.ClientMessage.mute:type_name -> hiroba.v1.Mute
-	21, // 6: hiroba.v1.ClientMessage.view:type_name -> hiroba.v1.View
-	31, // 7: hiroba.v1.ClientMessage.message:type_name -> hiroba.v1.Message
-	33, // 8: hiroba.v1.ClientMessage.ping:type_name -> hiroba.v1.Ping
-	7,  // 9: hiroba.v1.ServerMessage.welcome:type_name -> hiroba.v1.Welcome
-	11, // 10: hiroba.v1.ServerMessage.joined:type_name -> hiroba.v1.Joined
-	13, // 11: hiroba.v1.ServerMessage.description:type_name -> hiroba.v1.Description
-	14, // 12: hiroba.v1.ServerMessage.candidate:type_name -> hiroba.v1.Candidate
-	23, // 13: hiroba.v1.ServerMessage.peer_joined:type_name -> hiroba.v1.PeerJoined
-	24, // 14: hiroba.v1.ServerMessage.peer_left:type_name -> hiroba.v1.PeerLeft
-	25, // 15: hiroba.v1.ServerMessage.track_published:type_name -> hiroba.v1.TrackPublished
-	26, // 16: hiroba.v1.ServerMessage.track_updated:type_name -> hiroba.v1.TrackUpdated
-	27, // 17: hiroba.v1.ServerMessage.track_removed:type_name -> hiroba.v1.TrackRemoved
-	19, // 18: hiroba.v1.ServerMessage.published:type_name -> hiroba.v1.Published
-	28, // 19: hiroba.v1.ServerMessage.slots:type_name -> hiroba.v1.Slots
-	30, // 20: hiroba.v1.ServerMessage.speakers:type_name -> hiroba.v1.Speakers
-	31, // 21: hiroba.v1.ServerMessage.message:type_name -> hiroba.v1.Message
-	32, // 22: hiroba.v1.ServerMessage.done:type_name -> hiroba.v1.Done
-	35, // 23: hiroba.v1.ServerMessage.error:type_name -> hiroba.v1.Error
-	34, // 24: hiroba.v1.ServerMessage.pong:type_name -> hiroba.v1.Pong
-	8,  // 25: hiroba.v1.Welcome.ice_servers:type_name -> hiroba.v1.IceServer
-	9,  // 26: hiroba.v1.Welcome.limits:type_name -> hiroba.v1.Limits
-	13, // 27: hiroba.v1.Join.offer:type_name -> hiroba.v1.Description
-	17, // 28: hiroba.v1.Join.tracks:type_name -> hiroba.v1.TrackOffer
-	21, // 29: hiroba.v1.Join.view:type_name -> hiroba.v1.View
-	15, // 30: hiroba.v1.Joined.peers:type_name -> hiroba.v1.Peer
-	13, // 31: hiroba.v1.Joined.answer:type_name -> hiroba.v1.Description
-	16, // 32: hiroba.v1.Joined.tracks:type_name -> hiroba.v1.Track
-	1,  // 33: hiroba.v1.Description.type:type_name -> hiroba.v1.Description.Type
-	16, // 34: hiroba.v1.Peer.tracks:type_name -> hiroba.v1.Track
-	0,  // 35: hiroba.v1.Track.kind:type_name -> hiroba.v1.Kind
-	0,  // 36: hiroba.v1.TrackOffer.kind:type_name -> hiroba.v1.Kind
-	17, // 37: hiroba.v1.Publish.tracks:type_name -> hiroba.v1.TrackOffer
-	16, // 38: hiroba.v1.Published.tracks:type_name -> hiroba.v1.Track
-	22, // 39: hiroba.v1.View.shown:type_name -> hiroba.v1.Shown
-	15, // 40: hiroba.v1.PeerJoined.peer:type_name -> hiroba.v1.Peer
-	2,  // 41: hiroba.v1.PeerLeft.reason:type_name -> hiroba.v1.PeerLeft.Reason
-	16, // 42: hiroba.v1.TrackPublished.track:type_name -> hiroba.v1.Track
-	16, // 43: hiroba.v1.TrackUpdated.track:type_name -> hiroba.v1.Track
-	29, // 44: hiroba.v1.Slots.slots:type_name -> hiroba.v1.Slot
-	0,  // 45: hiroba.v1.Slot.kind:type_name -> hiroba.v1.Kind
-	3,  // 46: hiroba.v1.Slot.why:type_name -> hiroba.v1.Slot.Why
-	4,  // 47: hiroba.v1.Error.code:type_name -> hiroba.v1.Error.Code
-	48, // [48:48] is the sub-list for method output_type
-	48, // [48:48] is the sub-list for method input_type
-	48, // [48:48] is the sub-list for extension type_name
-	48, // [48:48] is the sub-list for extension extendee
-	0,  // [0:48] is the sub-list for field type_name
+	17, // 0: hiroba.v1.ClientMessage.join:type_name -> hiroba.v1.Join
+	23, // 1: hiroba.v1.ClientMessage.leave:type_name -> hiroba.v1.Leave
+	24, // 2: hiroba.v1.ClientMessage.description:type_name -> hiroba.v1.Description
+	25, // 3: hiroba.v1.ClientMessage.candidate:type_name -> hiroba.v1.Candidate
+	36, // 4: hiroba.v1.ClientMessage.publish:type_name -> hiroba.v1.Publish
+	38, // 5: hiroba.v1.ClientMessage.mute:type_name -> hiroba.v1.Mute
+	39, // 6: hiroba.v1.ClientMessage.view:type_name -> hiroba.v1.View
+	50, // 7: hiroba.v1.ClientMessage.message:type_name -> hiroba.v1.Message
+	52, // 8: hiroba.v1.ClientMessage.ping:type_name -> hiroba.v1.Ping
+	20, // 9: hiroba.v1.ClientMessage.authenticate:type_name -> hiroba.v1.Authenticate
+	22, // 10: hiroba.v1.ClientMessage.metadata:type_name -> hiroba.v1.Metadata
+	33, // 11: hiroba.v1.ClientMessage.moderate:type_name -> hiroba.v1.Moderate
+	31, // 12: hiroba.v1.ClientMessage.direct:type_name -> hiroba.v1.Direct
+	14, // 13: hiroba.v1.ServerMessage.welcome:type_name -> hiroba.v1.Welcome
+	18, // 14: hiroba.v1.ServerMessage.joined:type_name -> hiroba.v1.Joined
+	24, // 15: hiroba.v1.ServerMessage.description:type_name -> hiroba.v1.Description
+	25, // 16: hiroba.v1.ServerMessage.candidate:type_name -> hiroba.v1.Candidate
+	41, // 17: hiroba.v1.ServerMessage.peer_joined:type_name -> hiroba.v1.PeerJoined
+	43, // 18: hiroba.v1.ServerMessage.peer_left:type_name -> hiroba.v1.PeerLeft
+	44, // 19: hiroba.v1.ServerMessage.track_published:type_name -> hiroba.v1.TrackPublished
+	45, // 20: hiroba.v1.ServerMessage.track_updated:type_name -> hiroba.v1.TrackUpdated
+	46, // 21: hiroba.v1.ServerMessage.track_removed:type_name -> hiroba.v1.TrackRemoved
+	37, // 22: hiroba.v1.ServerMessage.published:type_name -> hiroba.v1.Published
+	47, // 23: hiroba.v1.ServerMessage.slots:type_name -> hiroba.v1.Slots
+	49, // 24: hiroba.v1.ServerMessage.speakers:type_name -> hiroba.v1.Speakers
+	50, // 25: hiroba.v1.ServerMessage.message:type_name -> hiroba.v1.Message
+	51, // 26: hiroba.v1.ServerMessage.done:type_name -> hiroba.v1.Done
+	54, // 27: hiroba.v1.ServerMessage.error:type_name -> hiroba.v1.Error
+	53, // 28: hiroba.v1.ServerMessage.pong:type_name -> hiroba.v1.Pong
+	19, // 29: hiroba.v1.ServerMessage.waiting:type_name -> hiroba.v1.Waiting
+	42, // 30: hiroba.v1.ServerMessage.peer_updated:type_name -> hiroba.v1.PeerUpdated
+	29, // 31: hiroba.v1.ServerMessage.room_updated:type_name -> hiroba.v1.RoomUpdated
+	32, // 32: hiroba.v1.ServerMessage.knock:type_name -> hiroba.v1.Knock
+	30, // 33: hiroba.v1.ServerMessage.topology:type_name -> hiroba.v1.Topology
+	21, // 34: hiroba.v1.ServerMessage.access_expiring:type_name -> hiroba.v1.AccessExpiring
+	9,  // 35: hiroba.v1.SendRequest.messages:type_name -> hiroba.v1.ClientMessage
+	10, // 36: hiroba.v1.SendResponse.messages:type_name -> hiroba.v1.ServerMessage
+	15, // 37: hiroba.v1.Welcome.ice_servers:type_name -> hiroba.v1.IceServer
+	16, // 38: hiroba.v1.Welcome.limits:type_name -> hiroba.v1.Limits
+	24, // 39: hiroba.v1.Join.offer:type_name -> hiroba.v1.Description
+	35, // 40: hiroba.v1.Join.tracks:type_name -> hiroba.v1.TrackOffer
+	39, // 41: hiroba.v1.Join.view:type_name -> hiroba.v1.View
+	26, // 42: hiroba.v1.Joined.peers:type_name -> hiroba.v1.Peer
+	24, // 43: hiroba.v1.Joined.answer:type_name -> hiroba.v1.Description
+	34, // 44: hiroba.v1.Joined.tracks:type_name -> hiroba.v1.Track
+	26, // 45: hiroba.v1.Joined.self:type_name -> hiroba.v1.Peer
+	27, // 46: hiroba.v1.Joined.settings:type_name -> hiroba.v1.RoomSettings
+	50, // 47: hiroba.v1.Joined.history:type_name -> hiroba.v1.Message
+	30, // 48: hiroba.v1.Joined.topology:type_name -> hiroba.v1.Topology
+	32, // 49: hiroba.v1.Joined.knocks:type_name -> hiroba.v1.Knock
+	3,  // 50: hiroba.v1.Description.type:type_name -> hiroba.v1.Description.Type
+	34, // 51: hiroba.v1.Peer.tracks:type_name -> hiroba.v1.Track
+	0,  // 52: hiroba.v1.Peer.grants:type_name -> hiroba.v1.Grant
+	1,  // 53: hiroba.v1.RoomSettings.topology:type_name -> hiroba.v1.TopologyPolicy
+	1,  // 54: hiroba.v1.RoomChange.topology:type_name -> hiroba.v1.TopologyPolicy
+	27, // 55: hiroba.v1.RoomUpdated.settings:type_name -> hiroba.v1.RoomSettings
+	4,  // 56: hiroba.v1.Topology.mode:type_name -> hiroba.v1.Topology.Mode
+	5,  // 57: hiroba.v1.Direct.state:type_name -> hiroba.v1.Direct.State
+	55, // 58: hiroba.v1.Moderate.mute:type_name -> hiroba.v1.Moderate.TrackOf
+	55, // 59: hiroba.v1.Moderate.stop:type_name -> hiroba.v1.Moderate.TrackOf
+	56, // 60: hiroba.v1.Moderate.kick:type_name -> hiroba.v1.Moderate.Kick
+	57, // 61: hiroba.v1.Moderate.grants:type_name -> hiroba.v1.Moderate.Change
+	28, // 62: hiroba.v1.Moderate.room:type_name -> hiroba.v1.RoomChange
+	58, // 63: hiroba.v1.Moderate.end:type_name -> hiroba.v1.Moderate.End
+	2,  // 64: hiroba.v1.Track.kind:type_name -> hiroba.v1.Kind
+	2,  // 65: hiroba.v1.TrackOffer.kind:type_name -> hiroba.v1.Kind
+	35, // 66: hiroba.v1.Publish.tracks:type_name -> hiroba.v1.TrackOffer
+	34, // 67: hiroba.v1.Published.tracks:type_name -> hiroba.v1.Track
+	40, // 68: hiroba.v1.View.shown:type_name -> hiroba.v1.Shown
+	26, // 69: hiroba.v1.PeerJoined.peer:type_name -> hiroba.v1.Peer
+	26, // 70: hiroba.v1.PeerUpdated.peer:type_name -> hiroba.v1.Peer
+	6,  // 71: hiroba.v1.PeerLeft.reason:type_name -> hiroba.v1.PeerLeft.Reason
+	34, // 72: hiroba.v1.TrackPublished.track:type_name -> hiroba.v1.Track
+	34, // 73: hiroba.v1.TrackUpdated.track:type_name -> hiroba.v1.Track
+	48, // 74: hiroba.v1.Slots.slots:type_name -> hiroba.v1.Slot
+	2,  // 75: hiroba.v1.Slot.kind:type_name -> hiroba.v1.Kind
+	7,  // 76: hiroba.v1.Slot.why:type_name -> hiroba.v1.Slot.Why
+	8,  // 77: hiroba.v1.Error.code:type_name -> hiroba.v1.Error.Code
+	0,  // 78: hiroba.v1.Moderate.Change.grants:type_name -> hiroba.v1.Grant
+	9,  // 79: hiroba.v1.SignalService.Connect:input_type -> hiroba.v1.ClientMessage
+	11, // 80: hiroba.v1.SignalService.Attach:input_type -> hiroba.v1.AttachRequest
+	12, // 81: hiroba.v1.SignalService.Send:input_type -> hiroba.v1.SendRequest
+	10, // 82: hiroba.v1.SignalService.Connect:output_type -> hiroba.v1.ServerMessage
+	10, // 83: hiroba.v1.SignalService.Attach:output_type -> hiroba.v1.ServerMessage
+	13, // 84: hiroba.v1.SignalService.Send:output_type -> hiroba.v1.SendResponse
+	82, // [82:85] is the sub-list for method output_type
+	79, // [79:82] is the sub-list for method input_type
+	79, // [79:79] is the sub-list for extension type_name
+	79, // [79:79] is the sub-list for extension extendee
+	0,  // [0:79] is the sub-list for field type_name
 }
 
 func init() { file_hiroba_v1_signal_proto_init() }
@@ -2994,6 +5147,10 @@ func file_hiroba_v1_signal_proto_init() {
 		(*ClientMessage_View)(nil),
 		(*ClientMessage_Message)(nil),
 		(*ClientMessage_Ping)(nil),
+		(*ClientMessage_Authenticate)(nil),
+		(*ClientMessage_Metadata)(nil),
+		(*ClientMessage_Moderate)(nil),
+		(*ClientMessage_Direct)(nil),
 	}
 	file_hiroba_v1_signal_proto_msgTypes[1].OneofWrappers = []any{
 		(*ServerMessage_Welcome)(nil),
@@ -3012,16 +5169,34 @@ func file_hiroba_v1_signal_proto_init() {
 		(*ServerMessage_Done)(nil),
 		(*ServerMessage_Error)(nil),
 		(*ServerMessage_Pong)(nil),
+		(*ServerMessage_Waiting)(nil),
+		(*ServerMessage_PeerUpdated)(nil),
+		(*ServerMessage_RoomUpdated)(nil),
+		(*ServerMessage_Knock)(nil),
+		(*ServerMessage_Topology)(nil),
+		(*ServerMessage_AccessExpiring)(nil),
 	}
+	file_hiroba_v1_signal_proto_msgTypes[19].OneofWrappers = []any{}
+	file_hiroba_v1_signal_proto_msgTypes[24].OneofWrappers = []any{
+		(*Moderate_Mute)(nil),
+		(*Moderate_Stop)(nil),
+		(*Moderate_Kick_)(nil),
+		(*Moderate_Grants)(nil),
+		(*Moderate_Admit)(nil),
+		(*Moderate_Refuse)(nil),
+		(*Moderate_Room)(nil),
+		(*Moderate_End_)(nil),
+	}
+	file_hiroba_v1_signal_proto_msgTypes[48].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hiroba_v1_signal_proto_rawDesc), len(file_hiroba_v1_signal_proto_rawDesc)),
-			NumEnums:      5,
-			NumMessages:   31,
+			NumEnums:      9,
+			NumMessages:   50,
 			NumExtensions: 0,
-			NumServices:   0,
+			NumServices:   1,
 		},
 		GoTypes:           file_hiroba_v1_signal_proto_goTypes,
 		DependencyIndexes: file_hiroba_v1_signal_proto_depIdxs,

@@ -2,6 +2,10 @@
 // The JSON form of hiroba.v1, as protojson writes it: 64-bit numbers are
 // strings, and a field with its zero value is left out.
 
+export type Grant = "GRANT_UNSPECIFIED" | "PUBLISH" | "SUBSCRIBE" | "DATA" | "ADMIN" | "RECORD";
+
+export type TopologyPolicy = "TOPOLOGY_POLICY_UNSPECIFIED" | "TOPOLOGY_AUTO" | "TOPOLOGY_SFU" | "TOPOLOGY_P2P";
+
 export type Kind = "KIND_UNSPECIFIED" | "AUDIO" | "VIDEO";
 
 /**
@@ -34,6 +38,10 @@ export interface ClientMessage {
   view?: View;
   message?: Message;
   ping?: Ping;
+  authenticate?: Authenticate;
+  metadata?: Metadata;
+  moderate?: Moderate;
+  direct?: Direct;
 }
 
 /**
@@ -66,11 +74,44 @@ export interface ServerMessage {
   done?: Done;
   error?: Error;
   pong?: Pong;
+  waiting?: Waiting;
+  peerUpdated?: PeerUpdated;
+  roomUpdated?: RoomUpdated;
+  knock?: Knock;
+  topology?: Topology;
+  accessExpiring?: AccessExpiring;
+}
+
+export interface AttachRequest {
+  /**
+   * Empty opens a new session.
+   */
+  session?: string;
+  /**
+   * The highest ServerMessage.seq that the client has handled.
+   */
+  after?: string;
+}
+
+export interface SendRequest {
+  session?: string;
+  messages?: ClientMessage[];
+}
+
+export interface SendResponse {
+  /**
+   * The highest ClientMessage.seq that the server has taken.
+   */
+  received?: string;
+  /**
+   * Answers that are about the connection only: unnumbered pongs.
+   */
+  messages?: ServerMessage[];
 }
 
 /**
  * Welcome is the server's first message on a connection: all a client needs
- * to make its first offer.
+ * to make its first offer, and to go on when the connection is cut.
  */
 export interface Welcome {
   /**
@@ -81,9 +122,27 @@ export interface Welcome {
   limits?: Limits;
   /**
    * The client pings at least this often, in milliseconds; the server takes a
-   * session silent for two and a half times as long for dead.
+   * connection silent for two and a half times as long for dead.
    */
   heartbeatMs?: number;
+  /**
+   * Opens the next connection of this session; a secret. It takes the place of
+   * the one before as soon as it is used.
+   */
+  resume?: string;
+  /**
+   * Whether the session goes on; false in its first welcome.
+   */
+  resumed?: boolean;
+  /**
+   * The highest ClientMessage.seq that the server has taken: messages after it
+   * are to be sent again.
+   */
+  received?: string;
+  /**
+   * How long a session lives without a connection, in milliseconds.
+   */
+  detachedMs?: number;
 }
 
 /**
@@ -151,11 +210,21 @@ export interface Join {
    * What the client shows; left out, everything that there are slots for.
    */
   view?: View;
+  /**
+   * Whatever the application wants others to know of this peer, up to 4 KiB.
+   */
+  metadata?: string;
+  /**
+   * Whether this client can have a direct connection to another peer: it
+   * understands topology.
+   */
+  direct?: boolean;
 }
 
 /**
  * Joined answers join: the room as it is now. Everything later is a change
- * to it.
+ * to it. With snapshot it comes once more, in the place of messages that are
+ * no longer kept.
  */
 export interface Joined {
   room?: string;
@@ -172,9 +241,66 @@ export interface Joined {
    */
   answer?: Description;
   /**
-   * Ids given to the tracks in join, in the same order.
+   * Ids given to the tracks in join, in the same order. In a snapshot: the
+   * client's own tracks.
    */
   tracks?: Track[];
+  /**
+   * This client as others see it.
+   */
+  self?: Peer;
+  settings?: RoomSettings;
+  /**
+   * The room's latest messages to everybody, oldest first, as far as the room
+   * keeps any.
+   */
+  history?: Message[];
+  /**
+   * Messages of the server were lost to this client: this is all there is now.
+   * Requests that the server has taken and not answered so far get no answer.
+   */
+  snapshot?: boolean;
+  topology?: Topology;
+  /**
+   * Who waits to be let in; told to moderators.
+   */
+  knocks?: Knock[];
+}
+
+/**
+ * Waiting answers join when somebody has to let this client in. Joined or an
+ * error follows, without re.
+ */
+export interface Waiting {
+}
+
+/**
+ * Authenticate gives an access token: the first one on a connection that came
+ * without, a fresh one before the last expires. Answered by done; the first
+ * one by welcome.
+ */
+export interface Authenticate {
+  token?: string;
+}
+
+/**
+ * AccessExpiring says that the access token needs to be renewed soon.
+ */
+export interface AccessExpiring {
+  /**
+   * Unix milliseconds; the session ends then.
+   */
+  expiresMs?: string;
+}
+
+/**
+ * Metadata changes what others know of this peer.
+ */
+export interface Metadata {
+  /**
+   * Up to 4 KiB.
+   */
+  metadata?: string;
 }
 
 export interface Leave {
@@ -197,6 +323,11 @@ export interface Description {
   from?: string;
   type?: DescriptionType;
   sdp?: string;
+  /**
+   * The topology.epoch that a direct connection belongs to; 0 toward the SFU.
+   * Messages of another epoch than the present one are dropped.
+   */
+  epoch?: string;
 }
 
 /**
@@ -213,6 +344,10 @@ export interface Candidate {
   sdpMid?: string;
   sdpMLineIndex?: number;
   usernameFragment?: string;
+  /**
+   * As in description.
+   */
+  epoch?: string;
 }
 
 /**
@@ -222,6 +357,162 @@ export interface Peer {
   id?: string;
   name?: string;
   tracks?: Track[];
+  /**
+   * Who it is beyond this room, from its access token; empty on an open server.
+   */
+  user?: string;
+  /**
+   * A word for what it is here, from its access token: "moderator", "guest", …
+   */
+  role?: string;
+  metadata?: string;
+  grants?: Grant[];
+  /**
+   * Neither its signaling nor its media is connected now; it may come back.
+   */
+  away?: boolean;
+  /**
+   * When it joined, Unix milliseconds.
+   */
+  joinedMs?: string;
+}
+
+/**
+ * RoomSettings is how a room is run.
+ */
+export interface RoomSettings {
+  /**
+   * Whatever the application wants peers to know of the room, up to 4 KiB.
+   */
+  metadata?: string;
+  /**
+   * Nobody but moderators may join.
+   */
+  locked?: boolean;
+  /**
+   * Who joins waits until a moderator lets them in.
+   */
+  lobby?: boolean;
+  maxPeers?: number;
+  /**
+   * How many messages newcomers get, and how old these may be; 0 messages: none.
+   */
+  historyMessages?: number;
+  historySeconds?: number;
+  topology?: TopologyPolicy;
+  /**
+   * Direct connections go through TURN, so that peers do not learn each other's
+   * addresses.
+   */
+  relayOnly?: boolean;
+  /**
+   * How long the room stays when nobody is there.
+   */
+  emptySeconds?: number;
+}
+
+/**
+ * RoomChange changes settings: those that are there.
+ */
+export interface RoomChange {
+  metadata?: string;
+  locked?: boolean;
+  lobby?: boolean;
+  maxPeers?: number;
+  historyMessages?: number;
+  historySeconds?: number;
+  topology?: TopologyPolicy;
+  relayOnly?: boolean;
+  emptySeconds?: number;
+}
+
+export interface RoomUpdated {
+  settings?: RoomSettings;
+}
+
+export type TopologyMode = "MODE_UNSPECIFIED" | "SFU" | "P2P";
+
+/**
+ * Topology says how the room's media flows. The server alone decides.
+ */
+export interface Topology {
+  mode?: TopologyMode;
+  /**
+   * Counts up with every change; names the direct connection.
+   */
+  epoch?: string;
+  /**
+   * P2P: the other peer.
+   */
+  peer?: string;
+  /**
+   * P2P: this client is the polite one of perfect negotiation; the other one
+   * offers first.
+   */
+  polite?: boolean;
+  /**
+   * P2P: give the direct connection relayed candidates only.
+   */
+  relayOnly?: boolean;
+  /**
+   * P2P: both receive over the direct connection; nothing is forwarded to
+   * them, and nothing needs to be sent to the SFU.
+   */
+  moved?: boolean;
+}
+
+export type DirectState = "STATE_UNSPECIFIED" | "RECEIVED" | "FAILED";
+
+/**
+ * Direct tells how a direct connection fares. Answered by done.
+ */
+export interface Direct {
+  epoch?: string;
+  state?: DirectState;
+}
+
+/**
+ * Knock says that somebody waits to be let in, or no longer does.
+ */
+export interface Knock {
+  peer?: string;
+  name?: string;
+  user?: string;
+  metadata?: string;
+  /**
+   * It was let in or refused, or went away.
+   */
+  over?: boolean;
+}
+
+/**
+ * Moderate does something to the room or to another peer; it needs the grant
+ * ADMIN. Answered by done.
+ */
+export interface Moderate {
+  /**
+   * Mutes a track; its publisher can unmute it.
+   */
+  mute?: ModerateTrackOf;
+  /**
+   * Ends a track.
+   */
+  stop?: ModerateTrackOf;
+  kick?: ModerateKick;
+  grants?: ModerateChange;
+  /**
+   * Lets in a peer that waits.
+   */
+  admit?: string;
+  /**
+   * Turns away a peer that waits.
+   */
+  refuse?: string;
+  room?: RoomChange;
+  /**
+   * Ends the room for everybody.
+   */
+  end?: ModerateEnd;
 }
 
 /**
@@ -312,7 +603,14 @@ export interface PeerJoined {
   peer?: Peer;
 }
 
-export type PeerLeftReason = "REASON_UNSPECIFIED" | "LEFT" | "LOST" | "CLOSED";
+export interface PeerUpdated {
+  /**
+   * All of it but its tracks.
+   */
+  peer?: Peer;
+}
+
+export type PeerLeftReason = "REASON_UNSPECIFIED" | "LEFT" | "LOST" | "CLOSED" | "REMOVED";
 
 export interface PeerLeft {
   peer?: string;
@@ -395,6 +693,15 @@ export interface Message {
    * Server to client: when the server took it, Unix milliseconds.
    */
   sentMs?: string;
+  /**
+   * A name for this message, up to 64 bytes, by a sender that wants the
+   * recipients themselves to answer it.
+   */
+  ask?: string;
+  /**
+   * The `ask` that this message answers.
+   */
+  answers?: string;
 }
 
 /**
@@ -411,9 +718,17 @@ export interface Pong {
    * The server's clock, Unix milliseconds.
    */
   nowMs?: string;
+  /**
+   * The highest ClientMessage.seq that the server has taken.
+   */
+  received?: string;
+  /**
+   * The highest ServerMessage.seq that it has sent.
+   */
+  sent?: string;
 }
 
-export type ErrorCode = "CODE_UNSPECIFIED" | "MALFORMED" | "JOIN_FIRST" | "ALREADY_JOINED" | "BAD_ROOM_NAME" | "BAD_FIELD" | "MESSAGE_TOO_LARGE" | "TOO_MANY_MESSAGES" | "OUT_OF_ORDER" | "BAD_DESCRIPTION" | "NO_COMMON_CODEC" | "BAD_CANDIDATE" | "NO_SUCH_PEER" | "NO_SUCH_TRACK" | "ROOM_FULL" | "TOO_MANY_ROOMS" | "TOO_MANY_TRACKS" | "SLOW" | "SILENT" | "MEDIA_LOST" | "SHUTTING_DOWN" | "INTERNAL";
+export type ErrorCode = "CODE_UNSPECIFIED" | "MALFORMED" | "JOIN_FIRST" | "ALREADY_JOINED" | "BAD_ROOM_NAME" | "BAD_FIELD" | "MESSAGE_TOO_LARGE" | "TOO_MANY_MESSAGES" | "OUT_OF_ORDER" | "BAD_DESCRIPTION" | "NO_COMMON_CODEC" | "BAD_CANDIDATE" | "NO_SUCH_PEER" | "NO_SUCH_TRACK" | "ROOM_FULL" | "TOO_MANY_ROOMS" | "TOO_MANY_TRACKS" | "SLOW" | "SILENT" | "MEDIA_LOST" | "SHUTTING_DOWN" | "INTERNAL" | "ACCESS_REQUIRED" | "ACCESS_DENIED" | "ACCESS_EXPIRED" | "NOT_GRANTED" | "ROOM_LOCKED" | "BANNED" | "REFUSED" | "REMOVED" | "ROOM_ENDED" | "NO_SUCH_SESSION" | "FENCED" | "NO_SUCH_ROOM" | "TOO_MANY_SESSIONS";
 
 /**
  * Error answers a message that was not carried out, or says why the session

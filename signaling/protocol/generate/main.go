@@ -23,6 +23,7 @@ import (
 // sources maps the import path of each schema file to where it lies.
 var sources = map[string]string{
 	"hiroba/v1/signal.proto": "signaling/protocol/signal.proto",
+	"hiroba/v1/rooms.proto":  "signaling/protocol/rooms.proto",
 	"hiroba/v1/data.proto":   "internal/dataframe/data.proto",
 }
 
@@ -49,7 +50,7 @@ func run() error {
 		}},
 		SourceInfoMode: protocompile.SourceInfoStandard,
 	}
-	paths := []string{"hiroba/v1/signal.proto", "hiroba/v1/data.proto"}
+	paths := []string{"hiroba/v1/signal.proto", "hiroba/v1/data.proto", "hiroba/v1/rooms.proto"}
 	files, err := compiler.Compile(context.Background(), paths...)
 	if err != nil {
 		return err
@@ -62,8 +63,10 @@ func run() error {
 	for _, file := range files {
 		request.ProtoFile = append(request.ProtoFile, protoutil.ProtoFromFileDescriptor(file))
 	}
-	if err := generateGo(root, request); err != nil {
-		return err
+	for _, plugin := range []string{"protoc-gen-go", "protoc-gen-connect-go"} {
+		if err := generateGo(root, plugin, request); err != nil {
+			return err
+		}
 	}
 
 	var types bytes.Buffer
@@ -91,29 +94,33 @@ func moduleRoot() (string, error) {
 	}
 }
 
-// generateGo runs the protoc-gen-go that go.mod pins.
-func generateGo(root string, request *pluginpb.CodeGeneratorRequest) error {
+// generateGo runs one of the plugins that go.mod pins.
+func generateGo(root, name string, request *pluginpb.CodeGeneratorRequest) error {
 	in, err := proto.Marshal(request)
 	if err != nil {
 		return err
 	}
-	plugin := exec.Command("go", "tool", "protoc-gen-go")
+	plugin := exec.Command("go", "tool", name)
 	plugin.Dir = root
 	plugin.Stdin = bytes.NewReader(in)
 	plugin.Stderr = os.Stderr
 	out, err := plugin.Output()
 	if err != nil {
-		return fmt.Errorf("protoc-gen-go: %w", err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	response := &pluginpb.CodeGeneratorResponse{}
 	if err := proto.Unmarshal(out, response); err != nil {
 		return err
 	}
 	if response.Error != nil {
-		return fmt.Errorf("protoc-gen-go: %s", response.GetError())
+		return fmt.Errorf("%s: %s", name, response.GetError())
 	}
 	for _, file := range response.GetFile() {
-		if err := os.WriteFile(filepath.Join(root, file.GetName()), []byte(file.GetContent()), 0o644); err != nil {
+		path := filepath.Join(root, file.GetName())
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(file.GetContent()), 0o644); err != nil {
 			return err
 		}
 	}
