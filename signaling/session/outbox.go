@@ -73,6 +73,9 @@ func (o *Outbox) After(dst []Entry, seq uint64, limit int) ([]Entry, bool) {
 // when none is.
 func (o *Outbox) First() uint64 { return o.last - uint64(o.len()) + 1 }
 
+// Last is the number of the newest entry ever added.
+func (o *Outbox) Last() uint64 { return o.last }
+
 func (o *Outbox) len() int { return len(o.entries) - o.head }
 
 // drop lets go of the oldest entry. The storage before head is used again

@@ -18,8 +18,10 @@ var (
 	// ErrFenced is what an attachment gets when another one took its place.
 	ErrFenced = errors.New("session: another connection took this one's place")
 	// ErrMissed is what Attach returns when messages after the given number
-	// are no longer kept, or were never sent.
+	// are no longer kept; Restart makes up for them.
 	ErrMissed = errors.New("session: messages after that number are not kept")
+	// ErrFuture is what Attach returns for a number that was not sent yet.
+	ErrFuture = errors.New("session: messages up to that number were never sent")
 	// ErrEnded is what an attachment gets, after the last message, when the
 	// session has ended; Session.Reason says why.
 	ErrEnded = errors.New("session: it has ended")
@@ -39,7 +41,9 @@ type Session struct {
 
 	mu       sync.Mutex // guards all below
 	outbox   *Outbox
+	tickets  tickets
 	attached *Attachment
+	sent     uint64 // the highest number that any attachment has read
 	reason   *protocol.Error
 	ended    bool
 	abrupt   bool
@@ -125,11 +129,14 @@ func (s *Session) Reason() *protocol.Error {
 // notify tells whoever is attached that there is something new. The caller
 // holds mu.
 func (s *Session) notify() {
-	if s.attached == nil {
-		return
+	if s.attached != nil {
+		s.notifyOf(s.attached)
 	}
+}
+
+func (s *Session) notifyOf(a *Attachment) {
 	select {
-	case s.attached.wake <- struct{}{}:
+	case a.wake <- struct{}{}:
 	default: // it has been told already
 	}
 }
@@ -151,18 +158,64 @@ func (s *Session) Number(seq uint64) (fresh bool, err *protocol.Error) {
 	}
 }
 
-// Ack lets the session forget what the client has handled. A number that its
-// attachment has not read yet is refused.
+// Received is the number of the last message taken from the client.
+func (s *Session) Received() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.inbound
+}
+
+// Sent is the highest number that was read for the client.
+func (s *Session) Sent() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sent
+}
+
+// Admits says whether token is a resume token of this session: the one that
+// Renew made last, or, until that one is used, the one it was made for.
+func (s *Session) Admits(token string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tickets.admits(token)
+}
+
+// Holds says whether token is the resume token that Renew made last.
+func (s *Session) Holds(token string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tickets.isCurrent(token)
+}
+
+// Renew makes a new resume token for a client that came with used, or with
+// none. Only hashes of the tokens are kept.
+func (s *Session) Renew(used string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tickets.renew(used)
+}
+
+// Restart takes event in the place of all that is in the outbox: the client
+// has missed so much that it begins anew. Whatever is attached is fenced.
+func (s *Session) Restart(event *protocol.Event) (*Attachment, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return nil, ErrEnded
+	}
+	s.outbox.Ack(s.outbox.Last())
+	s.outbox.Append(event, "")
+	return s.attach(s.outbox.Last() - 1), nil
+}
+
+// Ack lets the session forget what the client has handled. A number that was
+// not read for it yet is refused.
 func (s *Session) Ack(seq uint64) *protocol.Error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var read uint64
-	if s.attached != nil {
-		read = s.attached.read
-	}
-	if seq > read {
+	if seq > s.sent {
 		return protocol.Errorf(protocol.Error_BAD_FIELD,
-			"ack is %d, but the last message that was sent has number %d.", seq, read)
+			"ack is %d, but the last message that was sent has number %d.", seq, s.sent)
 	}
 	s.outbox.Ack(seq)
 	return nil
@@ -185,13 +238,36 @@ func (s *Session) Attach(after uint64) (*Attachment, error) {
 	if s.ended {
 		return nil, ErrEnded
 	}
+	if after > s.outbox.Last() {
+		return nil, ErrFuture
+	}
 	if _, ok := s.outbox.After(nil, after, 0); !ok {
 		return nil, ErrMissed
 	}
+	return s.attach(after), nil
+}
+
+// attach is called with mu held.
+func (s *Session) attach(after uint64) *Attachment {
 	s.notify() // the one that is fenced now
 	s.attached = &Attachment{session: s, wake: make(chan struct{}, 1), read: after}
 	s.notify() // there may be something to read already
-	return s.attached, nil
+	return s.attached
+}
+
+// Detach lets go of the session, which goes on without anybody attached: a gap
+// in what is kept is no longer the end of it. It reports false when another
+// attachment has taken over already.
+func (a *Attachment) Detach() bool {
+	s := a.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.attached != a {
+		return false
+	}
+	s.attached = nil
+	s.notifyOf(a)
+	return true
 }
 
 // Ready gives a token whenever there may be something for Read. It is for one
@@ -211,11 +287,13 @@ func (a *Attachment) Read(dst []Entry) ([]Entry, error) {
 	case s.abrupt:
 		return dst, ErrEnded
 	}
-	// What this attachment has not read is always there: Ack refuses to forget
-	// it, and what pushes it out ends the session abruptly.
+	// What this attachment has not read is there, or was acknowledged by way of
+	// an earlier one: what pushes it out ends the session abruptly.
+	a.read = max(a.read, s.outbox.First()-1)
 	out, _ := s.outbox.After(dst, a.read, readAtOnce)
 	if len(out) > len(dst) {
 		a.read = out[len(out)-1].Seq
+		s.sent = max(s.sent, a.read)
 		return out, nil
 	}
 	if s.ended {

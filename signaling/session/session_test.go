@@ -80,10 +80,90 @@ func TestAttachToWhatIsGone(t *testing.T) {
 	for range 5 {
 		s.Send(text("x"), "")
 	}
-	for _, after := range []uint64{0, 2, 6} {
-		if _, err := s.Attach(after); !errors.Is(err, session.ErrMissed) {
-			t.Errorf("Attach(%d) = %v, want ErrMissed", after, err)
+	for after, want := range map[uint64]error{0: session.ErrMissed, 2: session.ErrMissed, 6: session.ErrFuture} {
+		if _, err := s.Attach(after); !errors.Is(err, want) {
+			t.Errorf("Attach(%d) = %v, want %v", after, err, want)
 		}
+	}
+}
+
+// A client that has missed something begins anew with one event; numbers go on.
+func TestRestartTakesThePlaceOfWhatWasMissed(t *testing.T) {
+	s := session.New("s", session.Bounds{Messages: 2, Bytes: 1 << 20})
+	for range 5 {
+		s.Send(text("x"), "")
+	}
+	a, err := s.Restart(text("all there is"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Send(text("more"), "")
+	if got, err := next(t, a); err != nil || !slices.Equal(seqs(got), []uint64{6, 7}) {
+		t.Fatalf("got %v, %v", seqs(got), err)
+	}
+}
+
+// Nobody is attached, so nobody is slow: the gap shows at the next attach.
+func TestADetachedSessionOutlivesItsBounds(t *testing.T) {
+	s := session.New("s", session.Bounds{Messages: 2, Bytes: 1 << 20})
+	a := attach(t, s, 0)
+	if !a.Detach() || a.Detach() {
+		t.Fatal("one Detach lets go, and one only")
+	}
+	if _, err := a.Read(nil); !errors.Is(err, session.ErrFenced) {
+		t.Fatalf("Read after Detach = %v", err)
+	}
+	for range 5 {
+		s.Send(text("x"), "")
+	}
+	if !s.Open() {
+		t.Fatalf("the session ended: %v", s.Reason())
+	}
+	if got, err := next(t, attach(t, s, 3)); err != nil || !slices.Equal(seqs(got), []uint64{4, 5}) {
+		t.Fatalf("got %v, %v", seqs(got), err)
+	}
+}
+
+// An acknowledgement may be under way while the client attaches anew.
+func TestWhatIsAcknowledgedMeanwhileIsNotReadAgain(t *testing.T) {
+	s := session.New("s", roomy)
+	for range 4 {
+		s.Send(text("x"), "")
+	}
+	if got, err := next(t, attach(t, s, 0)); err != nil || len(got) != 4 {
+		t.Fatalf("got %v, %v", seqs(got), err)
+	}
+	a := attach(t, s, 1)
+	if err := s.Ack(3); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := next(t, a); err != nil || !slices.Equal(seqs(got), []uint64{4}) {
+		t.Fatalf("got %v, %v", seqs(got), err)
+	}
+}
+
+func TestResumeTokens(t *testing.T) {
+	s := session.New("s", roomy)
+	if s.Admits("") {
+		t.Error("a session without a token admits who has none")
+	}
+	first := s.Renew("")
+	second := s.Renew(first)
+	if !s.Admits(first) {
+		t.Error("the answer with the second token may have been lost: the first must do")
+	}
+	if third := s.Renew(first); third == second || s.Admits(second) {
+		t.Error("a token that its client never used outlives the next one")
+	}
+	third := s.Renew(first)
+	if !s.Admits(third) {
+		t.Error("the last token does not open the session")
+	}
+	if s.Admits(first) {
+		t.Error("the first token is good after the one made from it was used")
+	}
+	if other := session.New("t", roomy); other.Admits(third) {
+		t.Error("another session takes the token")
 	}
 }
 
@@ -151,7 +231,7 @@ func TestOnlyWhatWasReadCanBeAcknowledged(t *testing.T) {
 	s := session.New("s", roomy)
 	s.Send(text("one"), "")
 	if err := s.Ack(1); err.GetCode() != protocol.Error_BAD_FIELD {
-		t.Fatalf("nothing is attached: Ack(1) = %v", err)
+		t.Fatalf("nothing was read: Ack(1) = %v", err)
 	}
 	a := attach(t, s, 0)
 	for i, step := range []struct {
