@@ -10,6 +10,14 @@ import (
 	"github.com/hiroba-rtc/hiroba/internal/port/stunmsg"
 )
 
+// A source without an allocation may ask this much. Each request is answered,
+// and by UDP its source can be forged, so without a bound the server would
+// throw its answers at whoever somebody names.
+const (
+	requestsPerSecond = 100
+	requestsBurst     = 200
+)
+
 // protocolUDP is the only REQUESTED-TRANSPORT we relay (RFC 8656, section 18.7).
 const protocolUDP = 17
 
@@ -45,7 +53,7 @@ func (f *front) admit(b []byte, from net.Addr) bool {
 }
 
 func (f *front) admitRequest(m stunmsg.Message, c *client, from net.Addr) bool {
-	if c == nil && !f.server.requests.allow(addrPort(from).Addr(), time.Now()) {
+	if c == nil && !f.server.requests.Allow(addrPort(from).Addr(), time.Now()) {
 		f.server.counts.refused(refusedRate)
 		return false
 	}

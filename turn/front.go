@@ -10,7 +10,7 @@ import (
 	"github.com/pion/stun/v4"
 	pion "github.com/pion/turn/v5"
 
-	"github.com/hiroba-rtc/hiroba/internal/port/limit"
+	"github.com/hiroba-rtc/hiroba/internal/limit"
 )
 
 // What one allocation may have at a time. A client has one permission for

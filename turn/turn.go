@@ -31,7 +31,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hiroba-rtc/hiroba/internal/pionlog"
-	"github.com/hiroba-rtc/hiroba/internal/port/limit"
+	"github.com/hiroba-rtc/hiroba/internal/limit"
 )
 
 // Config says what a Server serves.
@@ -89,7 +89,7 @@ type Server struct {
 	auth       *authenticator
 	policy     *policy
 	locals     []netip.Addr // of the UDP sockets
-	requests   *rate
+	requests   *limit.Rate
 	users      *limit.Counter[string]     // allocations
 	sources    *limit.Counter[netip.Addr] // TCP connections
 	relays     relays
@@ -115,7 +115,7 @@ func start(config Config, timeouts streamTimeouts, now func() time.Time) (*Serve
 		log:        config.Logger,
 		libraryLog: pionlog.Factory{Logger: config.Logger},
 		auth:       &authenticator{secret: config.Secret, realm: config.Realm, grace: max(0, config.Grace), now: now},
-		requests:   newRate(),
+		requests:   limit.NewRate(requestsPerSecond, requestsBurst),
 		users:      limit.New[string](config.Limits.Allocations, config.Limits.AllocationsPerUser),
 		sources:    limit.New[netip.Addr](config.Limits.Connections, config.Limits.ConnectionsPerSource),
 		relays:     relays{by: make(map[netip.AddrPort]*relay)},

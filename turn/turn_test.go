@@ -9,6 +9,7 @@ import (
 
 	"github.com/pion/stun/v4"
 
+	"github.com/hiroba-rtc/hiroba/internal/limit"
 	"github.com/hiroba-rtc/hiroba/internal/port/stunmsg"
 )
 
@@ -253,7 +254,7 @@ func FuzzAdmit(f *testing.F) {
 		answers := &answerConn{}
 		front := &front{
 			PacketConn: answers,
-			server:     &Server{counts: newCounts(nil), requests: newRate(), log: quiet},
+			server:     &Server{counts: newCounts(nil), requests: limit.NewRate(requestsPerSecond, requestsBurst), log: quiet},
 			clients:    map[netip.AddrPort]*client{},
 		}
 		if allocated {

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hiroba-rtc/hiroba/internal/port/limit"
+	"github.com/hiroba-rtc/hiroba/internal/limit"
 )
 
 // Strangers can hold a connection open and say nothing. These bounds keep them

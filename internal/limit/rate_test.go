@@ -1,17 +1,21 @@
-package turn
+package limit_test
 
 import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/hiroba-rtc/hiroba/internal/limit"
 )
 
+const requestsPerSecond, requestsBurst = 100, 200
+
 func TestRate(t *testing.T) {
-	r := newRate()
+	r := limit.NewRate(requestsPerSecond, requestsBurst)
 	now := time.Unix(1_800_000_000, 0)
 	ask := func(source string, times int) (allowed int) {
 		for range times {
-			if r.allow(netip.MustParseAddr(source), now) {
+			if r.Allow(netip.MustParseAddr(source), now) {
 				allowed++
 			}
 		}
@@ -35,14 +39,14 @@ func TestRate(t *testing.T) {
 
 // A source that floods takes at most those along that share its bucket.
 func TestRateHarmsFewOthers(t *testing.T) {
-	r := newRate()
+	r := limit.NewRate(requestsPerSecond, requestsBurst)
 	now := time.Unix(1_800_000_000, 0)
 	flood := netip.MustParseAddr("198.51.100.1")
-	for r.allow(flood, now) {
+	for r.Allow(flood, now) {
 	}
 	refused := 0
 	for i := range 1000 {
-		if !r.allow(netip.AddrFrom4([4]byte{203, 0, byte(i >> 8), byte(i)}), now) {
+		if !r.Allow(netip.AddrFrom4([4]byte{203, 0, byte(i >> 8), byte(i)}), now) {
 			refused++
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/hiroba-rtc/hiroba/internal/port/limit"
+	"github.com/hiroba-rtc/hiroba/internal/limit"
 )
 
 func TestCounter(t *testing.T) {
