@@ -30,8 +30,8 @@ import (
 	"github.com/pion/logging"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/hiroba-rtc/hiroba/internal/pionlog"
 	"github.com/hiroba-rtc/hiroba/internal/limit"
+	"github.com/hiroba-rtc/hiroba/internal/pionlog"
 )
 
 // Config says what a Server serves.
