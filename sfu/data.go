@@ -68,14 +68,14 @@ func (d *data) count(outcome string) { d.peer.sfu.metrics.dataFrames.WithLabelVa
 // received passes a frame of this peer on to those it names, or to everybody
 // else.
 func (d *data) received(label string, encoded []byte) {
+	if !d.peer.allowed().Data {
+		d.count("not granted")
+		return
+	}
 	frame := &dataframe.DataFrame{}
 	if err := proto.Unmarshal(encoded, frame); err != nil || len(frame.GetTopic()) > maxTopic {
 		d.count("malformed")
 		return
-	}
-	to := map[string]bool{}
-	for _, id := range frame.GetTo() {
-		to[id] = true
 	}
 	frame.From = d.peer.id
 	out, err := proto.Marshal(frame)
@@ -83,16 +83,16 @@ func (d *data) received(label string, encoded []byte) {
 		d.count("too large")
 		return
 	}
-	for _, p := range d.peer.room.list() {
-		if p != d.peer && (len(to) == 0 || to[p.id]) {
+	for _, p := range d.peer.room.addressed(frame.GetTo()) {
+		if p != d.peer {
 			p.data.send(label, out)
 		}
 	}
 }
 
-// send gives a frame to this peer. One that does not read loses frames: on the
-// reliable channel it is told so.
-func (d *data) send(label string, frame []byte) {
+// send gives a frame to this peer and reports whether it is on its way. One
+// that does not read loses frames: on the reliable channel it is told so.
+func (d *data) send(label string, frame []byte) bool {
 	limit := uint64(lossyBuffer)
 	if label == labelReliable {
 		limit = reliableBuffer
@@ -102,7 +102,7 @@ func (d *data) send(label string, frame []byte) {
 	channel := d.channels[label]
 	if channel == nil {
 		d.count("no channel")
-		return
+		return false
 	}
 	if channel.BufferedAmount()+uint64(len(frame)) > limit {
 		d.count("overrun")
@@ -110,14 +110,15 @@ func (d *data) send(label string, frame []byte) {
 			d.overrun = true
 			d.peer.listener.Overrun()
 		}
-		return
+		return false
 	}
 	if label == labelReliable && channel.BufferedAmount() < limit/2 {
 		d.overrun = false // it reads again
 	}
 	if err := channel.Send(frame); err != nil {
 		d.count("send failed")
-		return
+		return false
 	}
 	d.count("forwarded")
+	return true
 }

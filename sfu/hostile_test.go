@@ -56,12 +56,19 @@ func runSFU(t *testing.T) *SFU {
 }
 
 // told is a listener that counts.
-type told struct{ slots, lost atomic.Int64 }
+type told struct {
+	slots, lost, overruns, changes atomic.Int64
+	up                             atomic.Bool
+}
 
 func (l *told) Slots([]Slot)      { l.slots.Add(1) }
 func (l *told) Speakers([]string) {}
 func (l *told) Lost(string)       { l.lost.Add(1) }
-func (l *told) Overrun()          {}
+func (l *told) Overrun()          { l.overruns.Add(1) }
+func (l *told) Connected(up bool) {
+	l.changes.Add(1)
+	l.up.Store(up)
+}
 
 // stranger is a client that does as it likes.
 type stranger struct {

@@ -23,6 +23,10 @@ type Listener interface {
 	// Overrun says that frames for the reliable DataChannel were dropped,
 	// because the client does not read them.
 	Overrun()
+	// Connected says that ICE and DTLS are up, or that the client has not been
+	// heard for a while, or closed. Only changes are told, and a connection
+	// begins as not connected. One that is not may be again, until Lost.
+	Connected(up bool)
 }
 
 // Candidate is a trickled ICE candidate, as in RTCIceCandidateInit.
@@ -48,7 +52,8 @@ var (
 const maxCandidates = 200
 
 // Peer is the connection to one client. Offer, AddCandidate, Publish, Mute and
-// View are called one after the other; Close may come at any time.
+// View are called one after the other; Allow, Suspend, Tell and Close may come
+// at any time.
 type Peer struct {
 	id       string
 	room     *room
@@ -71,15 +76,18 @@ type Peer struct {
 	slots     []*slot
 	incoming  map[string]*incoming // by mid
 	view      places
+	rights    Rights
+	suspended bool
 	told      []Slot // nil until View was called: nothing is told before
-	connected bool
+	connected bool   // it was up once: slots send
+	up        bool   // what Listener.Connected was told last
 	closed    bool
 }
 
 // Join makes the connection of a client in a room. It has to be closed.
 func (s *SFU) Join(roomName, id string, listener Listener) (*Peer, error) {
 	p := &Peer{
-		id: id, sfu: s, listener: listener,
+		id: id, sfu: s, listener: listener, rights: everything,
 		incoming: map[string]*incoming{}, mids: map[string]bool{}, done: make(chan struct{}),
 	}
 	var err error
@@ -155,6 +163,18 @@ func (p *Peer) View(view View) {
 	p.refill()
 }
 
+// Tell gives the listener the slots and the speakers as they are now, for a
+// client to which messages were lost. Nothing is told before View.
+func (p *Peer) Tell() {
+	p.room.mu.Lock()
+	defer p.room.mu.Unlock()
+	if p.closed || p.told == nil {
+		return
+	}
+	p.listener.Slots(slices.Clone(p.told))
+	p.listener.Speakers(p.room.speakers.told)
+}
+
 // connectionChanged follows ICE and DTLS.
 func (p *Peer) connectionChanged(state webrtc.PeerConnectionState) {
 	p.sfu.config.Logger.Debug("media connection", "room", p.room.name, "peer", p.id, "state", state.String())
@@ -163,6 +183,7 @@ func (p *Peer) connectionChanged(state webrtc.PeerConnectionState) {
 	if p.closed {
 		return
 	}
+	p.tellConnected()
 	switch state {
 	case webrtc.PeerConnectionStateConnected:
 		p.connected = true
@@ -172,6 +193,23 @@ func (p *Peer) connectionChanged(state webrtc.PeerConnectionState) {
 		}
 	case webrtc.PeerConnectionStateFailed:
 		p.listener.Lost("no answer from the client for " + (disconnectedAfter + failedAfter).String())
+	}
+}
+
+// tellConnected tells the listener when the connection came up or went down.
+// The library reports each state in a goroutine of its own, so an older one may
+// come last: what counts is the state now. The caller holds room.mu.
+func (p *Peer) tellConnected() {
+	up := p.up
+	switch p.pc.ConnectionState() {
+	case webrtc.PeerConnectionStateConnected:
+		up = true
+	case webrtc.PeerConnectionStateDisconnected, webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
+		up = false
+	}
+	if up != p.up {
+		p.up = up
+		p.listener.Connected(up)
 	}
 }
 

@@ -42,6 +42,27 @@ func (r *room) list() []*Peer {
 	return peers
 }
 
+// addressed are the peers named, each once however often it is named, or all
+// when nobody is.
+func (r *room) addressed(to []string) []*Peer {
+	if len(to) == 0 {
+		return r.list()
+	}
+	named := make(map[string]bool, len(to))
+	for _, id := range to {
+		named[id] = true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var peers []*Peer
+	for id := range named {
+		if p := r.peers[id]; p != nil {
+			peers = append(peers, p)
+		}
+	}
+	return peers
+}
+
 // publish makes wanted all that the peer publishes. The caller does not hold
 // mu.
 func (r *room) publish(p *Peer, wanted []Track) {

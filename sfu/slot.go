@@ -79,10 +79,17 @@ func (p *Peer) refillKind(kind webrtc.RTPCodecType) {
 		}
 		return 0, false
 	}
-	for i, id := range assign(seats, p.room.guests(p, kind), near) {
+	var guests []guest
+	if p.rights.Subscribe {
+		guests = p.room.guests(p, kind)
+	}
+	for i, id := range assign(seats, guests, near) {
 		s := slots[i]
 		s.track = id
 		in, _ := p.source(s)
+		if p.suspended {
+			in = nil // not even the worker hears of what is not sent
+		}
 		if in == s.in {
 			continue
 		}

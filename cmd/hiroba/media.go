@@ -127,3 +127,6 @@ var whys = map[sfu.Why]protocol.Slot_Why{
 func (e ear) Speakers(peers []string) { e.listener.Speakers(peers) }
 func (e ear) Lost(reason string)      { e.listener.Lost(reason) }
 func (e ear) Overrun()                { e.listener.Overrun() }
+
+// Connected is of no interest to signaling so far.
+func (e ear) Connected(bool) {}
