@@ -6,11 +6,17 @@ import "fmt"
 // of their own are left out.
 func (l *loader) check() {
 	c := l.config
-	if l.sound("host", "access") && !c.Host.IsLoopback() && c.Access == AccessUnset {
+	if l.sound("host", "access", "keys") && !c.Host.IsLoopback() && c.Access == AccessUnset && c.Keys == "" {
 		l.problem(&Problem{l.source("host"), "access", fmt.Sprintf(
 			"host is %s, which others can reach, but nothing says who may use the server; "+
-				"say access: open (%s=open, --access=open) to let in everybody, or keep host: 127.0.0.1. "+
-				"Keys for access come with a later release", c.Host, envPrefix+"ACCESS")})
+				"set keys (%s) to let in those with an access token (docs/access.md), "+
+				"say access: open (%s=open, --access=open) to let in everybody, or keep host: 127.0.0.1",
+			c.Host, envPrefix+"KEYS", envPrefix+"ACCESS")})
+	}
+	if l.sound("webhook.urls", "webhook.secret") && len(c.Webhook.URLs) > 0 && c.Webhook.Secret == "" {
+		l.problem(&Problem{l.source("webhook.urls"), "webhook.urls", fmt.Sprintf(
+			"webhook.urls are set, but there is no webhook.secret to sign with; set it (%s) to 32 characters or more",
+			envPrefix+"WEBHOOK_SECRET")})
 	}
 	l.notLess("limits.description_bytes", c.Limits.DescriptionBytes, "limits.message_bytes", c.Limits.MessageBytes)
 	l.notLess("limits.outbox_bytes", c.Limits.OutboxBytes, "limits.description_bytes", c.Limits.DescriptionBytes)

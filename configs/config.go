@@ -20,17 +20,23 @@ type Config struct {
 	// File is the YAML file that was read; empty when there was none.
 	File string
 
-	Host            netip.Addr    // the address to listen on
-	Port            int           // one number for TCP and UDP; 0 takes any free one
-	Access          Access        // who may use the server
-	Advertise       []netip.Addr  // addresses to offer as ICE candidates; empty: those of Host
-	Heartbeat       time.Duration // how often a client is asked for a sign of life
-	ShutdownTimeout time.Duration // how long a stop may take
+	Host            netip.Addr     // the address to listen on
+	Port            int            // one number for TCP and UDP; 0 takes any free one
+	Access          Access         // who may use the server
+	Keys            Secret         // check access tokens; the text form of auth.ParseKeys
+	Origins         []string       // pages elsewhere that may use the server; "*" is all
+	TrustedProxies  []netip.Prefix // whose X-Forwarded-For is believed
+	Advertise       []netip.Addr   // addresses to offer as ICE candidates; empty: those of Host
+	Heartbeat       time.Duration  // how often a client is asked for a sign of life
+	ShutdownTimeout time.Duration  // how long a stop may take
 
 	Log     Log
 	TURN    TURN
 	SFU     SFU
+	Session Session
+	Rooms   Rooms
 	Limits  Limits
+	Webhook Webhook
 	Metrics Metrics
 }
 
@@ -38,9 +44,11 @@ type Config struct {
 type Access string
 
 const (
-	// AccessUnset allows a server on a loopback address only.
+	// AccessUnset lets in who has an access token. A server without keys, which
+	// must be on a loopback address, lets in everybody on its machine.
 	AccessUnset Access = ""
-	// AccessOpen lets in everybody who reaches the server.
+	// AccessOpen lets in everybody who reaches the server, with a token or
+	// without.
 	AccessOpen Access = "open"
 )
 
@@ -65,6 +73,29 @@ type SFU struct {
 	Workers int // goroutines that forward packets; 0: one per CPU
 }
 
+// Session is about the signaling links of peers.
+type Session struct {
+	Detached time.Duration // how long one lives without a connection
+}
+
+// Rooms says how rooms are run that nobody said anything else about.
+type Rooms struct {
+	Empty           time.Duration // how long a room stays when nobody is there
+	HistoryMessages int           // how many messages newcomers get; 0: none
+	HistoryAge      time.Duration // how old these may be
+	Topology        Topology
+	P2PCooldown     time.Duration // how long after a change two peers may connect directly
+}
+
+// Topology says whether the media of two peers may go directly.
+type Topology string
+
+const (
+	TopologyAuto Topology = "auto" // directly while exactly two suited peers are there
+	TopologySFU  Topology = "sfu"  // never
+	TopologyP2P  Topology = "p2p"  // as auto, and a room takes two peers at most
+)
+
 // Limits bound what strangers can make the server hold or do.
 type Limits struct {
 	MessageBytes       int // one signaling message
@@ -74,10 +105,20 @@ type Limits struct {
 	Rooms              int
 	Sessions           int
 	SessionsPerAddress int // from one IP address
+	SessionsPerUser    int // of one user, as access tokens name them
+	JoinsPerMinute     int // from one IP address
+	RequestsPerSecond  int // HTTP signaling requests from one IP address
 	Tracks             int // published by one peer
 	Slots              int // of one kind, opened by one peer
 	OutboxMessages     int // waiting for one session to read them
 	OutboxBytes        int // the same, in bytes
+}
+
+// Webhook is where the server tells of rooms, peers and tracks.
+type Webhook struct {
+	URLs         []string
+	Secret       Secret // signs what is sent
+	AllowPrivate bool   // whether the URLs may lead to private addresses
 }
 
 // Metrics says who may read /metrics.
@@ -94,6 +135,9 @@ func Default() Config {
 	}
 	return config
 }
+
+// Anonymous says whether somebody without an access token gets in.
+func (c Config) Anonymous() bool { return c.Access == AccessOpen || c.Keys == "" }
 
 // Listen returns the address and port to listen on, for TCP and UDP alike.
 func (c Config) Listen() netip.AddrPort {

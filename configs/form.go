@@ -168,32 +168,15 @@ func address() form[netip.Addr] {
 	}
 }
 
-// addresses is a list that others can send to. A YAML list arrives joined with
-// commas.
+// addresses is a list that others can send to.
 func addresses() form[[]netip.Addr] {
 	return form[[]netip.Addr]{
 		values: "IP addresses that clients can reach, separated by commas, or empty",
-		read: func(text string) ([]netip.Addr, bool) {
-			if text == "" {
-				return nil, true
-			}
-			var list []netip.Addr
-			for field := range strings.SplitSeq(text, ",") {
-				addr, err := netip.ParseAddr(strings.TrimSpace(field))
-				if err != nil || addr.IsUnspecified() || addr.IsMulticast() || addr.Zone() != "" {
-					return nil, false
-				}
-				list = append(list, addr.Unmap())
-			}
-			return list, true
-		},
-		write: func(list []netip.Addr) string {
-			var fields []string
-			for _, addr := range list {
-				fields = append(fields, addr.String())
-			}
-			return strings.Join(fields, ",")
-		},
+		read: listOf(func(text string) (netip.Addr, bool) {
+			addr, err := netip.ParseAddr(text)
+			return addr.Unmap(), err == nil && !addr.IsUnspecified() && !addr.IsMulticast() && addr.Zone() == ""
+		}),
+		write: joined(netip.Addr.String),
 	}
 }
 
@@ -206,8 +189,7 @@ func portRange() form[PortRange] {
 }
 
 // secret is text long enough not to be guessed.
-func secret() form[Secret] {
-	const shortest = 16
+func secret(shortest int) form[Secret] {
 	return form[Secret]{
 		values: fmt.Sprintf("at least %d characters, or empty", shortest),
 		read: func(text string) (Secret, bool) {

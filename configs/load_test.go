@@ -124,7 +124,28 @@ func TestFileForms(t *testing.T) {
 		}},
 		"port range": {"turn:\n  relay_ports: 50000-50100\n", func(c *configs.Config) { c.TURN.RelayPorts = configs.PortRange{Low: 50000, High: 50100} }},
 		"secret":     {"turn:\n  secret: sixteen letters!\n", func(c *configs.Config) { c.TURN.Secret = "sixteen letters!" }},
-		"switches":   {"turn:\n  enabled: false\nmetrics:\n  public: true\n", func(c *configs.Config) { c.TURN.Enabled, c.Metrics.Public = false, true }},
+		"keys": {"keys:\n  - new=0123456789abcdef0123456789abcdef\n  - old=@/etc/hiroba/old.pem\n", func(c *configs.Config) {
+			c.Keys = "new=0123456789abcdef0123456789abcdef,old=@/etc/hiroba/old.pem"
+		}},
+		"keys for others": {"host: 0.0.0.0\nkeys: a=@a.pem\n", func(c *configs.Config) { c.Host = netip.IPv4Unspecified(); c.Keys = "a=@a.pem" }},
+		"keys for those who have one": {"host: 0.0.0.0\naccess: open\nkeys: a=@a.pem\n", func(c *configs.Config) {
+			c.Host, c.Keys, c.Access = netip.IPv4Unspecified(), "a=@a.pem", configs.AccessOpen
+		}},
+		"origins": {"origins:\n  - https://App.example:443\n  - http://app.example:80\n  - http://[2001:db8::1]:8080\n  - capacitor://localhost\n", func(c *configs.Config) {
+			c.Origins = []string{"https://app.example", "http://app.example", "http://[2001:db8::1]:8080", "capacitor://localhost"}
+		}},
+		"every origin": {"origins: '*'\n", func(c *configs.Config) { c.Origins = []string{"*"} }},
+		"proxies": {"trusted_proxies: [192.0.2.1, 10.1.2.3/8, \"2001:db8::/32\", \"::ffff:192.0.2.2\"]\n", func(c *configs.Config) {
+			c.TrustedProxies = []netip.Prefix{
+				netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("10.0.0.0/8"),
+				netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("192.0.2.2/32"),
+			}
+		}},
+		"webhook": {"webhook:\n  urls:\n    - https://a.example/x?y=z\n    - http://10.0.0.1:99\n  secret: 0123456789abcdef0123456789abcdef\n", func(c *configs.Config) {
+			c.Webhook.URLs, c.Webhook.Secret = []string{"https://a.example/x?y=z", "http://10.0.0.1:99"}, "0123456789abcdef0123456789abcdef"
+		}},
+		"rooms":    {"rooms:\n  empty: 0s\n  topology: sfu\n", func(c *configs.Config) { c.Rooms.Empty, c.Rooms.Topology = 0, configs.TopologySFU }},
+		"switches": {"turn:\n  enabled: false\nmetrics:\n  public: true\n", func(c *configs.Config) { c.TURN.Enabled, c.Metrics.Public = false, true }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := write(t, test.text)
@@ -150,6 +171,16 @@ func addrs(texts ...string) []netip.Addr {
 	return list
 }
 
+func badOrigins(value string) string {
+	return `hiroba.yaml:1: origins is "` + value + `"; it must be origins such as https://app.example, without a path and separated by commas, or * alone, or empty`
+}
+
+func badProxies(value string) string {
+	return `hiroba.yaml:1: trusted_proxies is "` + value + `"; it must be IP addresses and networks such as 10.0.0.0/8, separated by commas, or empty`
+}
+
+const badWebhook = `hiroba.yaml:1: webhook.urls is (set); it must be http or https URLs without a user and password, separated by commas and 16 at most, or empty`
+
 func TestBadFiles(t *testing.T) {
 	for name, test := range map[string]struct {
 		text string
@@ -161,8 +192,8 @@ func TestBadFiles(t *testing.T) {
 			`hiroba.yaml:3: there is no key "turn.secert"; did you mean turn.secret?`}},
 		"unknown group": {"limit:\n  rooms: 1\n", []string{
 			`hiroba.yaml:1: there is no key "limit"; did you mean limits?`}},
-		"key without its group": {"rooms: 1\n", []string{
-			`hiroba.yaml:1: there is no key "rooms"; did you mean limits.rooms?`}},
+		"key without its group": {"tracks: 1\n", []string{
+			`hiroba.yaml:1: there is no key "tracks"; did you mean limits.tracks?`}},
 		"capitals": {"Port: 1\n", []string{
 			`hiroba.yaml:1: there is no key "Port"; did you mean port?`}},
 		"unknown key like no other": {"favourite_colour: blue\n", []string{
@@ -211,9 +242,25 @@ func TestBadFiles(t *testing.T) {
 		"no comparison with a broken value": {"limits:\n  message_bytes: lots\n  outbox_bytes: 64KiB\n  description_bytes: lots\n", []string{
 			`hiroba.yaml:2: limits.message_bytes is "lots"; it must be a size from 1KiB to 16MiB`,
 			`hiroba.yaml:4: limits.description_bytes is "lots"; it must be a size from 1KiB to 16MiB`}},
+		"keys without an id":          {"keys: s3cr3t\n", []string{`hiroba.yaml:1: keys is (set); it must be id=secret or id=@/path/to/public.pem, separated by commas, or empty`}},
+		"a key with an empty id":      {"keys: a=@a.pem,=s3cr3t\n", []string{`hiroba.yaml:1: keys is (set); it must be id=secret or id=@/path/to/public.pem, separated by commas, or empty`}},
+		"a star without quotes":       {"origins: *\n", []string{`hiroba.yaml:1: this is not YAML: undefined alias name`}},
+		"a star among origins":        {"origins: ['*', https://a.example]\n", []string{badOrigins("*,https://a.example")}},
+		"an origin with a path":       {"origins: https://a.example/\n", []string{badOrigins("https://a.example/")}},
+		"an origin without a scheme":  {"origins: a.example\n", []string{badOrigins("a.example")}},
+		"an origin with a star in it": {"origins: https://*.example\n", []string{badOrigins("https://*.example")}},
+		"the origin of files":         {"origins: 'null'\n", []string{badOrigins("null")}},
+		"everybody as a proxy":        {"trusted_proxies: 0.0.0.0/0\n", []string{badProxies("0.0.0.0/0")}},
+		"a name as a proxy":           {"trusted_proxies: nginx\n", []string{badProxies("nginx")}},
+		"a webhook with a password":   {"webhook: {urls: 'https://a:s3cr3t@a.example', secret: 0123456789abcdef0123456789abcdef}\n", []string{badWebhook}},
+		"a webhook of another kind":   {"webhook: {urls: 'ftp://a.example', secret: 0123456789abcdef0123456789abcdef}\n", []string{badWebhook}},
+		"a webhook without a secret": {"webhook: {urls: 'https://a.example'}\n", []string{
+			`hiroba.yaml:1: webhook.urls are set, but there is no webhook.secret to sign with; set it (HIROBA_WEBHOOK_SECRET) to 32 characters or more`}},
+		"a short webhook secret": {"webhook:\n  urls: https://a.example\n  secret: s3cr3t s3cr3t s3cr3t\n", []string{
+			`hiroba.yaml:3: webhook.secret is (set); it must be at least 32 characters, or empty`}},
 		"open to others without saying so": {"host: 192.0.2.1\n", []string{
 			`hiroba.yaml:1: host is 192.0.2.1, which others can reach, but nothing says who may use the server; ` +
-				`say access: open (HIROBA_ACCESS=open, --access=open) to let in everybody, or keep host: 127.0.0.1. Keys for access come with a later release`}},
+				`set keys (HIROBA_KEYS) to let in those with an access token (docs/access.md), say access: open (HIROBA_ACCESS=open, --access=open) to let in everybody, or keep host: 127.0.0.1`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := write(t, test.text)
@@ -241,7 +288,7 @@ func TestAllProblemsOfAllSourcesAreListed(t *testing.T) {
 		`--heart-beat: there is no flag "--heart-beat"; did you mean --heartbeat?`,
 		`--sfu-workers: sfu.workers is "-1"; it must be a whole number from 0 to 1024`,
 		`HIROBA_HOST: host is 0.0.0.0, which others can reach, but nothing says who may use the server; ` +
-			`say access: open (HIROBA_ACCESS=open, --access=open) to let in everybody, or keep host: 127.0.0.1. Keys for access come with a later release`,
+			`set keys (HIROBA_KEYS) to let in those with an access token (docs/access.md), say access: open (HIROBA_ACCESS=open, --access=open) to let in everybody, or keep host: 127.0.0.1`,
 	}
 	if got := problems(err, path); !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
@@ -269,6 +316,24 @@ func TestUnreadableFiles(t *testing.T) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 		})
+	}
+}
+
+func TestWhoGetsInWithoutAToken(t *testing.T) {
+	for name, test := range map[string]struct {
+		flags map[string]string
+		want  bool
+	}{
+		"nothing said":  {nil, true},
+		"keys":          {map[string]string{"keys": "a=@a.pem"}, false},
+		"open":          {map[string]string{"access": "open"}, true},
+		"keys and open": {map[string]string{"keys": "a=@a.pem", "access": "open"}, true},
+	} {
+		t.Chdir(t.TempDir())
+		config, err := configs.Load(configs.Sources{Flags: test.flags})
+		if err != nil || config.Anonymous() != test.want {
+			t.Errorf("%s: %v, %v; want %v", name, config.Anonymous(), err, test.want)
+		}
 	}
 }
 

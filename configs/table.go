@@ -62,6 +62,13 @@ func row[T any](name string, field func(*Config) *T, fallback T, form form[T], d
 	}
 }
 
+// hidden is a setting whose values are not shown either: a URL to send to may
+// be all that it takes to send there.
+func hidden(setting Setting) Setting {
+	setting.secret = true
+	return setting
+}
+
 const (
 	kib = 1 << 10
 	mib = 1 << 20
@@ -72,11 +79,17 @@ const (
 // reference: those without a group first, then each group together.
 var table = []Setting{
 	row("host", func(c *Config) *netip.Addr { return &c.Host }, netip.AddrFrom4([4]byte{127, 0, 0, 1}), address(),
-		"The address to listen on. Any other than a loopback address needs `access` as well."),
+		"The address to listen on. Any other than a loopback address needs `keys` or `access` as well."),
 	row("port", func(c *Config) *int { return &c.Port }, 8080, whole(0, 65535),
 		"The one port of everything: HTTP, WebSocket, ICE-TCP and TURN over TCP, and STUN, TURN and ICE on the UDP port of the same number. 0 takes any free one."),
 	row("access", func(c *Config) *Access { return &c.Access }, AccessUnset, oneOf(AccessUnset, AccessOpen),
-		"Who may use the server. Empty is enough on a loopback address; on any other, `open` must be said outright: it lets in everybody who reaches the server. Keys and tokens come with a later release."),
+		"Who may use the server. Empty lets in whoever has an access token by one of the `keys`, or, without keys and on a loopback address only, everybody. `open` lets in everybody who reaches the server; tokens are then checked where they are given."),
+	row("keys", func(c *Config) *Secret { return &c.Keys }, "", keys(),
+		"The keys that access tokens are signed with, each as `id=secret`, with 32 characters or more that hold no comma, or as `id=@/path/to/public.pem`, with a public key (RSA, ECDSA P-256 or P-384, Ed25519). Several can be there at a time, so that they can be rotated. docs/access.md says how tokens are made. Better in the environment or the file than as a flag, which other users of the machine can see."),
+	row("origins", func(c *Config) *[]string { return &c.Origins }, nil, origins(),
+		"The origins of pages that may use this server from elsewhere, such as `https://app.example`; `*` is every page there is (in the file with quotes around it). This server's own pages always may."),
+	row("trusted_proxies", func(c *Config) *[]netip.Prefix { return &c.TrustedProxies }, nil, networks(),
+		"The addresses of proxies in front of this server. What they say in X-Forwarded-For is taken for the client's address; anybody else's is ignored."),
 	row("advertise", func(c *Config) *[]netip.Addr { return &c.Advertise }, nil, addresses(),
 		"The addresses under which clients reach this server, when they differ from `host`: behind NAT or in a container, its public IPs."),
 	row("heartbeat", func(c *Config) *time.Duration { return &c.Heartbeat }, 10*time.Second, duration(time.Second, 5*time.Minute),
@@ -91,7 +104,7 @@ var table = []Setting{
 
 	row("turn.enabled", func(c *Config) *bool { return &c.TURN.Enabled }, true, boolean(),
 		"Whether clients can relay their media through this server when their network lets nothing else through."),
-	row("turn.secret", func(c *Config) *Secret { return &c.TURN.Secret }, "", secret(),
+	row("turn.secret", func(c *Config) *Secret { return &c.TURN.Secret }, "", secret(16),
 		"Signs TURN credentials. Empty makes a random one at every start; set it to let another service hand out credentials. Better in the environment or the file than as a flag, which other users of the machine can see."),
 	row("turn.credential_ttl", func(c *Config) *time.Duration { return &c.TURN.CredentialTTL }, 12*time.Hour, duration(time.Minute, 7*24*time.Hour),
 		"How long TURN credentials open new relays after they were handed out. A relay that is open goes on for up to a day more."),
@@ -104,6 +117,20 @@ var table = []Setting{
 
 	row("sfu.workers", func(c *Config) *int { return &c.SFU.Workers }, 0, whole(0, 1024),
 		"How many workers forward media. 0 means one per CPU."),
+
+	row("session.detached", func(c *Config) *time.Duration { return &c.Session.Detached }, time.Minute, duration(time.Second, 10*time.Minute),
+		"How long a session lives without a connection. Its peer stays in the room and can come back meanwhile; then it leaves."),
+
+	row("rooms.empty", func(c *Config) *time.Duration { return &c.Rooms.Empty }, time.Minute, duration(0, 24*time.Hour),
+		"How long a room stays when nobody is there, with its settings and its history."),
+	row("rooms.history_messages", func(c *Config) *int { return &c.Rooms.HistoryMessages }, 0, whole(0, 1000),
+		"How many of a room's latest messages newcomers get. 0 keeps none."),
+	row("rooms.history_age", func(c *Config) *time.Duration { return &c.Rooms.HistoryAge }, time.Hour, duration(time.Second, 7*24*time.Hour),
+		"How old the messages may be that newcomers get."),
+	row("rooms.topology", func(c *Config) *Topology { return &c.Rooms.Topology }, TopologyAuto, oneOf(TopologyAuto, TopologySFU, TopologyP2P),
+		"How the media of a room flows. `auto`: directly between two peers that can, otherwise over this server. `sfu`: always over this server. `p2p`: as `auto`, and a room takes two peers at most."),
+	row("rooms.p2p_cooldown", func(c *Config) *time.Duration { return &c.Rooms.P2PCooldown }, 5*time.Second, duration(0, 10*time.Minute),
+		"How long two peers have to be alone before they connect directly again."),
 
 	row("limits.message_bytes", func(c *Config) *int { return &c.Limits.MessageBytes }, 64*kib, size(1*kib, 16*mib),
 		"The largest signaling message that does not carry SDP."),
@@ -119,6 +146,12 @@ var table = []Setting{
 		"How many sessions there can be at a time."),
 	row("limits.sessions_per_address", func(c *Config) *int { return &c.Limits.SessionsPerAddress }, 256, whole(1, 1_000_000),
 		"How many sessions one IP address can hold at a time."),
+	row("limits.sessions_per_user", func(c *Config) *int { return &c.Limits.SessionsPerUser }, 64, whole(1, 1_000_000),
+		"How many sessions one user, as access tokens name them, can hold at a time."),
+	row("limits.joins_per_minute", func(c *Config) *int { return &c.Limits.JoinsPerMinute }, 120, whole(1, 1_000_000),
+		"How many times one IP address can join rooms per minute."),
+	row("limits.requests_per_second", func(c *Config) *int { return &c.Limits.RequestsPerSecond }, 50, whole(1, 1_000_000),
+		"How many HTTP signaling requests one IP address can make per second, on average."),
 	row("limits.tracks", func(c *Config) *int { return &c.Limits.Tracks }, 8, whole(1, 64),
 		"How many tracks one peer can publish at a time."),
 	row("limits.slots", func(c *Config) *int { return &c.Limits.Slots }, 64, whole(1, 1024),
@@ -127,6 +160,13 @@ var table = []Setting{
 		"How many messages can wait for a client that does not read them."),
 	row("limits.outbox_bytes", func(c *Config) *int { return &c.Limits.OutboxBytes }, 1*mib, size(64*kib, 1*gib),
 		"How many bytes can wait for a client that does not read them; no less than `limits.description_bytes`."),
+
+	hidden(row("webhook.urls", func(c *Config) *[]string { return &c.Webhook.URLs }, nil, webhookURLs(),
+		"Where this server tells of rooms, peers and tracks that come and go. Needs `webhook.secret` as well.")),
+	row("webhook.secret", func(c *Config) *Secret { return &c.Webhook.Secret }, "", secret(32),
+		"Signs what is sent to `webhook.urls`, so that the receiver can tell it from what others send. Better in the environment or the file than as a flag, which other users of the machine can see."),
+	row("webhook.allow_private", func(c *Config) *bool { return &c.Webhook.AllowPrivate }, false, boolean(),
+		"Whether `webhook.urls` may lead to loopback, private and link-local addresses."),
 
 	row("metrics.enabled", func(c *Config) *bool { return &c.Metrics.Enabled }, true, boolean(),
 		"Whether `/metrics` is served."),
@@ -139,6 +179,9 @@ var groupDocs = map[string]string{
 	"log":     "What is logged.",
 	"turn":    "The relay for clients whose network lets nothing else through.",
 	"sfu":     "The media path.",
+	"session": "The signaling links of peers.",
+	"rooms":   "How rooms are run that nobody said anything else about.",
+	"webhook": "Telling other services what happens.",
 	"limits":  "Bounds on what strangers can make the server hold or do.",
 	"metrics": "What Prometheus can read.",
 }

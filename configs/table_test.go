@@ -67,6 +67,9 @@ func TestEverySettingCanBeSetFromEverySource(t *testing.T) {
 		"turn.secret": "0123456789abcdef", "turn.relay_ports": "50000-50100", "turn.enabled": "false",
 		"metrics.enabled": "false", "metrics.public": "true",
 		"limits.message_bytes": "2KiB", "limits.description_bytes": "512KiB", "limits.outbox_bytes": "2MiB",
+		"keys": "a=0123456789abcdef0123456789abcdef", "origins": "https://a.example", "trusted_proxies": "10.0.0.0/8",
+		"session.detached": "11s", "rooms.empty": "11s", "rooms.history_age": "11s", "rooms.topology": "sfu", "rooms.p2p_cooldown": "11s",
+		"webhook.urls": "https://a.example/", "webhook.secret": "0123456789abcdef0123456789abcdef", "webhook.allow_private": "true",
 		"heartbeat": "11s", "shutdown_timeout": "11s", "turn.credential_ttl": "11m",
 	}
 	for _, setting := range table {
@@ -82,6 +85,9 @@ func TestEverySettingCanBeSetFromEverySource(t *testing.T) {
 			"environment": {Environ: []string{setting.Env() + "=" + value}},
 			"flag":        {Flags: map[string]string{setting.Flag(): value}},
 		} {
+			if setting.Name == "webhook.urls" { // which needs another one
+				sources.Environ = append(sources.Environ, "HIROBA_WEBHOOK_SECRET="+other["webhook.secret"])
+			}
 			config, err := Load(sources)
 			if err != nil {
 				t.Errorf("%s from the %s: %v", setting.Name, source, err)
@@ -134,7 +140,7 @@ func TestSampleIsTheDefault(t *testing.T) {
 func TestSecretIsNeverPrinted(t *testing.T) {
 	const text = "hunter2hunter2hunter2"
 	config := Default()
-	config.TURN.Secret = text
+	config.TURN.Secret, config.Keys, config.Webhook.Secret = text, "id="+text, text
 	var printed bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		fmt.Fprintf(&printed, verb+verb, config, config.TURN.Secret)
