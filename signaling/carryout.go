@@ -2,15 +2,11 @@ package signaling
 
 import (
 	"context"
-	"errors"
 	"time"
 
+	"github.com/hiroba-rtc/hiroba/signaling/auth"
 	"github.com/hiroba-rtc/hiroba/signaling/protocol"
-	"github.com/hiroba-rtc/hiroba/signaling/room"
 )
-
-// offerTimeout bounds the work on one offer.
-const offerTimeout = 10 * time.Second
 
 // carryOut does what a fresh message asks for and returns its answer, unless
 // it has sent that itself. The visitor's mutex is held.
@@ -32,11 +28,19 @@ func (v *Visitor) carryOut(ctx context.Context, message *protocol.ClientMessage,
 
 	if message.GetPing() != nil {
 		return protocol.NewEvent(&protocol.ServerMessage{Body: &protocol.ServerMessage_Pong{
-			Pong: &protocol.Pong{NowMs: time.Now().UnixMilli()},
+			Pong: &protocol.Pong{NowMs: time.Now().UnixMilli(), Received: v.session.Received(), Sent: v.session.Sent()},
 		}}), nil
 	}
+	if body := message.GetAuthenticate(); body != nil {
+		return done(message), v.authenticate(body.GetToken())
+	}
+	access, open := v.gate.is()
+	if !open {
+		return nil, protocol.Errorf(protocol.Error_ACCESS_REQUIRED,
+			"This server needs an access token. Send authenticate first, or bring one in the handshake.").AsFatal()
+	}
 	if join := message.GetJoin(); join != nil {
-		return nil, v.join(ctx, join, message.GetId())
+		return nil, v.join(ctx, access, join, message.GetId())
 	}
 	if message.GetLeave() != nil {
 		v.left = true
@@ -46,7 +50,10 @@ func (v *Visitor) carryOut(ctx context.Context, message *protocol.ClientMessage,
 	}
 	if v.room == nil {
 		return nil, protocol.Errorf(protocol.Error_JOIN_FIRST,
-			"The first message was %s; join a room first.", kind(message)).AsFatal()
+			"The message was %s, but this session is in no room yet; join one first.", kind(message)).AsFatal()
+	}
+	if err := granted(auth.Grants(v.grants.Load()), kind(message)); err != nil {
+		return nil, err
 	}
 
 	switch body := message.GetBody().(type) {
@@ -59,9 +66,7 @@ func (v *Visitor) carryOut(ctx context.Context, message *protocol.ClientMessage,
 		if err != nil {
 			return nil, err
 		}
-		if v.leg != nil {
-			v.leg.Publish(tracks)
-		}
+		v.leg.do(func(leg Leg) { leg.Publish(tracks) })
 		return protocol.NewEvent(&protocol.ServerMessage{Body: &protocol.ServerMessage_Published{
 			Published: &protocol.Published{Tracks: tracks},
 		}}), nil
@@ -69,16 +74,18 @@ func (v *Visitor) carryOut(ctx context.Context, message *protocol.ClientMessage,
 		if err := v.room.Mute(v.peer, body.Mute.GetTrack(), body.Mute.GetMuted()); err != nil {
 			return nil, err
 		}
-		if v.leg != nil {
-			v.leg.Mute(body.Mute.GetTrack(), body.Mute.GetMuted())
-		}
+		v.leg.do(func(leg Leg) { leg.Mute(body.Mute.GetTrack(), body.Mute.GetMuted()) })
 	case *protocol.ClientMessage_View:
 		v.view = body.View
-		if v.leg != nil {
-			v.leg.View(body.View)
-		}
+		v.leg.do(func(leg Leg) { leg.View(body.View) })
 	case *protocol.ClientMessage_Message:
-		return done(message), v.room.Say(v.peer, body.Message, time.Now().UnixMilli())
+		return done(message), v.room.Say(v.peer, body.Message)
+	case *protocol.ClientMessage_Metadata:
+		return done(message), v.room.SetMetadata(v.peer, body.Metadata.GetMetadata())
+	case *protocol.ClientMessage_Moderate:
+		return done(message), v.moderate(body.Moderate)
+	case *protocol.ClientMessage_Direct:
+		v.room.Direct(v.peer, body.Direct)
 	}
 	return done(message), nil
 }
@@ -92,93 +99,16 @@ func done(message *protocol.ClientMessage) *protocol.Event {
 	return protocol.NewEvent(&protocol.ServerMessage{Body: &protocol.ServerMessage_Done{Done: &protocol.Done{}}})
 }
 
-// join enters a room. The leg is negotiated first, so that the answer rides
-// in joined and a refused offer leaves no trace in the room.
-func (v *Visitor) join(ctx context.Context, join *protocol.Join, re string) *protocol.Error {
-	if v.room != nil {
-		return protocol.Errorf(protocol.Error_ALREADY_JOINED,
-			"This session is in a room already; open another session for another room.")
-	}
-	if err := room.CheckJoin(join); err != nil {
-		return err
-	}
-	tracks, err := v.service.rooms.Tracks(nil, join.GetTracks())
-	if err != nil {
-		return err
-	}
-	peer := room.NewPeer(join.GetName(), v.session.Send)
-	var answer *protocol.Description
-	if offer := join.GetOffer(); offer != nil {
-		if answer, err = v.offer(ctx, join.GetRoom(), peer.ID(), offer); err != nil {
-			return err
-		}
-	}
-	entered, err := v.service.rooms.Enter(join.GetRoom(), peer, tracks, answer, re)
-	if err != nil {
-		v.dropLeg()
-		return err
-	}
-	v.unjoined.Stop()
-	v.room, v.peer, v.view = entered, peer, join.GetView()
-	v.service.metrics.peers.Inc()
-	v.log.Info("peer joined", "room", entered.Name(), "peer", peer.ID())
-	if v.leg != nil {
-		v.startLeg()
-	}
-	return nil
-}
-
-// startLeg tells a fresh leg what it has to know. Its answer has been sent by
-// then: slots are filled from the view on, and the client hears of them after
-// the answer.
-func (v *Visitor) startLeg() {
-	v.leg.Publish(v.room.Tracks(v.peer))
-	v.leg.View(v.view)
-}
-
-// offer brings an offer to the SFU, over the visitor's leg or a new one.
-func (v *Visitor) offer(ctx context.Context, roomName, peer string, offer *protocol.Description) (*protocol.Description, *protocol.Error) {
-	if offer.GetType() != protocol.Description_OFFER {
-		return nil, protocol.Errorf(protocol.Error_BAD_DESCRIPTION,
-			"The description for the SFU is of type %v; toward the SFU the client always offers.", offer.GetType())
-	}
-	fresh := v.leg == nil
-	if fresh {
-		leg, err := v.service.config.Media.Open(roomName, peer, (*listener)(v))
-		if err != nil {
-			return nil, v.mediaError(err)
-		}
-		v.leg = leg
-	}
-	ctx, cancel := context.WithTimeout(ctx, offerTimeout)
-	defer cancel()
-	sdp, err := v.leg.Offer(ctx, offer.GetSdp())
-	if err != nil {
-		if fresh || errors.Is(err, ErrLegLost) {
-			v.dropLeg()
-		}
-		return nil, v.mediaError(err)
-	}
-	return &protocol.Description{From: protocol.SFU, Type: protocol.Description_ANSWER, Sdp: sdp}, nil
-}
-
-func (v *Visitor) dropLeg() {
-	if v.leg != nil {
-		v.leg.Close()
-		v.leg = nil
-	}
-}
-
 // describe passes a description on: to the SFU, or to another peer.
 func (v *Visitor) describe(ctx context.Context, message *protocol.ClientMessage, d *protocol.Description) (*protocol.Event, *protocol.Error) {
 	if d.GetTo() != protocol.SFU {
 		return done(message), v.room.Relay(v.peer, d.GetTo(), &protocol.ServerMessage{
 			Body: &protocol.ServerMessage_Description{Description: &protocol.Description{
-				From: v.peer.ID(), Type: d.GetType(), Sdp: d.GetSdp(),
+				From: v.peer.ID(), Type: d.GetType(), Sdp: d.GetSdp(), Epoch: d.GetEpoch(),
 			}},
-		})
+		}, d.GetEpoch())
 	}
-	fresh := v.leg == nil
+	fresh := v.leg.get() == nil
 	answer, err := v.offer(ctx, v.room.Name(), v.peer.ID(), d)
 	if err != nil {
 		return nil, err
@@ -198,14 +128,15 @@ func (v *Visitor) candidate(c *protocol.Candidate) *protocol.Error {
 		return v.room.Relay(v.peer, c.GetTo(), &protocol.ServerMessage{
 			Body: &protocol.ServerMessage_Candidate{Candidate: &protocol.Candidate{
 				From: v.peer.ID(), Candidate: c.GetCandidate(), SdpMid: c.GetSdpMid(),
-				SdpMLineIndex: c.GetSdpMLineIndex(), UsernameFragment: c.GetUsernameFragment(),
+				SdpMLineIndex: c.GetSdpMLineIndex(), UsernameFragment: c.GetUsernameFragment(), Epoch: c.GetEpoch(),
 			}},
-		})
+		}, c.GetEpoch())
 	}
-	if v.leg == nil {
+	leg := v.leg.get()
+	if leg == nil {
 		return protocol.Errorf(protocol.Error_BAD_CANDIDATE, "There is no connection to the SFU yet; offer first.")
 	}
-	if err := v.leg.Candidate(c); err != nil {
+	if err := leg.Candidate(c); err != nil {
 		return v.mediaError(err)
 	}
 	return nil
@@ -227,6 +158,9 @@ func (l *listener) Speakers(peers []string) {
 		Body: &protocol.ServerMessage_Speakers{Speakers: &protocol.Speakers{Peers: peers}},
 	}), "")
 }
+
+// Connected notes whether the client can be reached.
+func (l *listener) Connected(up bool) { l.presence.connected(up) }
 
 // Lost tells the client that its media connection broke; its session goes on.
 func (l *listener) Lost(reason string) {

@@ -15,8 +15,15 @@ type Media interface {
 	Open(room, peer string, listener Listener) (Leg, error)
 }
 
-// Leg is the media connection between the SFU and one peer. Its methods are
-// called one after the other, except Close, which may come at any time.
+// Rights are what a client may do over its leg.
+type Rights struct {
+	Subscribe bool // get others' tracks
+	Data      bool // send over its DataChannels
+}
+
+// Leg is the media connection between the SFU and one peer. Offer and
+// Candidate are called one after the other, the rest at any time and from any
+// goroutine; only Offer and Close may wait for something.
 type Leg interface {
 	// Offer takes the client's offer and returns the SFU's answer, or an
 	// error that wraps ErrBadDescription or ErrNoCommonCodec. One that wraps
@@ -30,6 +37,13 @@ type Leg interface {
 	Publish(tracks []*protocol.Track)
 	// Mute stops or starts forwarding of one of the client's tracks.
 	Mute(track string, muted bool)
+	// Allow says what the client may do; before the first call, everything.
+	Allow(rights Rights)
+	// Suspend says whether nothing is forwarded to the client for now, because
+	// it gets that another way. Its slots are told as if it were.
+	Suspend(on bool)
+	// Tell has slots and speakers told again.
+	Tell()
 	// View says what the client shows. Slots are filled from the first call
 	// on; nil means everything.
 	View(view *protocol.View)
@@ -44,6 +58,8 @@ type Listener interface {
 	Slots(slots []*protocol.Slot)
 	// Speakers gives the peers who speak now, loudest first.
 	Speakers(peers []string)
+	// Connected says that the client can be reached, or no longer.
+	Connected(up bool)
 	// Lost says that the connection broke.
 	Lost(reason string)
 	// Overrun says that the client does not read its DataChannel: what was

@@ -15,6 +15,10 @@ type metrics struct {
 	refused   *prometheus.CounterVec
 	endings   *prometheus.CounterVec
 	turnedOff *prometheus.CounterVec
+	// attachments and snapshots tell how often clients come back, and how
+	// often too late.
+	attachments *prometheus.CounterVec
+	snapshots   prometheus.Counter
 }
 
 func newMetrics(registerer prometheus.Registerer, rooms func() int) *metrics {
@@ -38,9 +42,15 @@ func newMetrics(registerer prometheus.Registerer, rooms func() int) *metrics {
 			Name: "hiroba_signaling_sessions_refused_total", Help: "Sessions that were not opened, by the limit that was reached.",
 		}, []string{"limit"}),
 	}
-	registerer.MustRegister(m.sessions, m.peers, m.received, m.refused, m.endings, m.turnedOff,
+	m.attachments = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "hiroba_signaling_attachments_total", Help: "Connections that took hold of a session, by transport.",
+	}, []string{"transport"})
+	m.snapshots = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "hiroba_signaling_snapshots_total", Help: "Clients that came back too late for the messages they missed, and got a snapshot.",
+	})
+	registerer.MustRegister(m.attachments, m.snapshots, m.sessions, m.peers, m.received, m.refused, m.endings, m.turnedOff,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "hiroba_signaling_rooms", Help: "Rooms with somebody in them.",
+			Name: "hiroba_signaling_rooms", Help: "Rooms that are open.",
 		}, func() float64 { return float64(rooms()) }))
 	return m
 }

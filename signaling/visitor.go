@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hiroba-rtc/hiroba/signaling/protocol"
@@ -26,8 +27,7 @@ const bytesPerToken = 4 << 10
 // Visitor is one client of the service: its session, and, once it has joined,
 // its peer in a room and its leg to the SFU.
 //
-// Receive, Malformed and Close are safe for concurrent use; messages are
-// carried out one after the other.
+// It is safe for concurrent use; messages are carried out one after the other.
 type Visitor struct {
 	service  *Service
 	session  *session.Session
@@ -35,13 +35,22 @@ type Visitor struct {
 	key      netip.Addr // what the limit per address counts by
 	log      *slog.Logger
 	unjoined *time.Timer // ends a session that never joins
+	gate     gate
+	presence presence
+	leg      legHolder
+	grants   atomic.Uint32 // auth.Grants, as the room has them now
+	welcomed atomic.Bool   // the client knows of the session
+	lasting  atomic.Bool   // it has something to come back to: outlives a connection
+
+	attaching sync.Mutex // held while a connection attaches; guards polling
+	polling   bool       // the last attachment was a poll
 
 	mu      sync.Mutex // held while a message is carried out; guards all below
 	rate    *bucket
 	refused int // messages over the rate
 	room    *room.Room
 	peer    *room.Peer
-	leg     Leg
+	waiting *protocol.Join // what it wants to join with, at the door
 	view    *protocol.View // the last one, for the next leg; nil means everything
 	left    bool           // the client said so
 	closed  bool
@@ -58,6 +67,7 @@ func newVisitor(s *Service, caller Caller, key netip.Addr) *Visitor {
 		log:     s.config.Logger.With("session", id),
 		rate:    newBucket(time.Now(), perSecond, 2*perSecond),
 	}
+	v.gate.visitor, v.presence.visitor = v, v
 	// Whatever ends the session, the others in the room hear of it at once.
 	v.session.OnEnd(func() { v.Close(nil) })
 	v.unjoined = time.AfterFunc(s.SilenceAfter(), func() {
@@ -69,21 +79,11 @@ func newVisitor(s *Service, caller Caller, key netip.Addr) *Visitor {
 // Session is the visitor's numbered outbox, for a transport to attach to.
 func (v *Visitor) Session() *session.Session { return v.session }
 
-// Welcome is the first thing that a client is told on a connection.
-func (v *Visitor) Welcome() *protocol.Event {
-	config := &v.service.config
-	return protocol.NewEvent(&protocol.ServerMessage{Body: &protocol.ServerMessage_Welcome{Welcome: &protocol.Welcome{
-		Session:    v.session.ID(),
-		IceServers: config.ICEServers(v.caller, v.session.ID()),
-		Limits: &protocol.Limits{
-			MessageBytes:      uint32(config.Limits.MessageBytes),
-			DescriptionBytes:  uint32(config.Limits.DescriptionBytes),
-			MessagesPerSecond: uint32(config.Limits.MessagesPerSecond),
-			Slots:             uint32(config.Limits.Slots),
-			Tracks:            uint32(config.Limits.Room.TracksPerPeer),
-		},
-		HeartbeatMs: uint32(config.Heartbeat.Milliseconds()),
-	}}})
+// place is where the visitor is; nil before it has joined.
+func (v *Visitor) place() (*room.Room, *room.Peer) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.room, v.peer
 }
 
 // Receive carries out one message of size encoded bytes. The event it
@@ -178,16 +178,27 @@ func (v *Visitor) answer(message *protocol.ClientMessage, event *protocol.Event,
 	}
 }
 
-// Close ends the session if it goes on still, for the reason given (nil: the
-// client went away), takes the peer out of its room and waits for its leg to
-// end. Every visitor has to be closed by its transport; one whose session has
-// ended closes itself. Only the first call has an effect.
-func (v *Visitor) Close(reason *protocol.Error) {
-	if reason != nil && v.session.Open() {
+// End ends the session for a reason that the client is told; the rest follows
+// by itself.
+func (v *Visitor) End(reason *protocol.Error) {
+	if v.session.Open() {
 		v.service.metrics.refuse(reason) // first: the client may look at once
 	}
 	v.session.End(reason)
+}
+
+// Close ends the session if it goes on still, for the reason given (nil: the
+// client went away), takes the peer out of its room and waits for its leg to
+// end. A visitor whose session has ended closes itself. Only the first call
+// has an effect.
+func (v *Visitor) Close(reason *protocol.Error) {
+	if reason != nil {
+		v.End(reason)
+	}
+	v.session.End(nil)
 	v.unjoined.Stop()
+	v.presence.close()
+	v.gate.close()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.closed {
@@ -199,17 +210,20 @@ func (v *Visitor) Close(reason *protocol.Error) {
 	switch {
 	case v.left:
 		why, ending = protocol.PeerLeft_LEFT, "LEFT"
+	case v.session.Reason().GetCode() == protocol.Error_REMOVED:
+		why, ending = protocol.PeerLeft_REMOVED, "REMOVED"
 	case v.session.Reason() != nil:
 		why, ending = protocol.PeerLeft_CLOSED, v.session.Reason().GetCode().String()
+	}
+	if v.waiting != nil {
+		v.service.config.Rooms.Unknock(v.waiting.GetRoom(), v.peer)
 	}
 	if v.room != nil {
 		v.room.Leave(v.peer, why)
 		v.service.metrics.peers.Dec()
 		v.log.Info("peer left", "room", v.room.Name(), "peer", v.peer.ID(), "reason", ending)
 	}
-	if v.leg != nil {
-		v.leg.Close()
-	}
+	v.leg.drop()
 	v.service.metrics.endings.WithLabelValues(ending).Inc()
 	v.service.forget(v)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/hiroba-rtc/hiroba/signaling/auth"
 	"github.com/hiroba-rtc/hiroba/signaling/protocol"
 	"github.com/hiroba-rtc/hiroba/signaling/room"
 	"github.com/hiroba-rtc/hiroba/signaling/session"
@@ -44,6 +45,9 @@ func (s *script) View(view *protocol.View) {
 
 func (s *script) Candidate(*protocol.Candidate) error { return nil }
 func (s *script) Mute(string, bool)                   {}
+func (s *script) Allow(Rights)                        {}
+func (s *script) Suspend(bool)                        {}
+func (s *script) Tell()                               {}
 func (s *script) Close()                              { s.calls = append(s.calls, "close") }
 
 // A leg that is beyond repair is replaced at the next offer; what the client
@@ -52,24 +56,29 @@ func TestALostLegIsMadeAnew(t *testing.T) {
 	media := &script{}
 	service := NewService(Config{
 		Limits: Limits{
-			Room:     room.Limits{Rooms: 1, PeersPerRoom: 1, TracksPerPeer: 8},
 			Outbox:   session.Bounds{Messages: 100, Bytes: 1 << 20},
-			Sessions: 1, SessionsPerAddress: 1,
+			Sessions: 1, SessionsPerAddress: 1, SessionsPerUser: 1, JoinsPerMinute: 10, RequestsPerSecond: 10,
 			MessageBytes: 1 << 16, DescriptionBytes: 1 << 18, MessagesPerSecond: 50, Slots: 8,
 		},
-		Heartbeat:  time.Minute,
+		Anonymous: auth.DefaultGrants,
+		Heartbeat: time.Minute,
+		Detached:  time.Minute,
+		Rooms: room.NewRooms(room.Config{
+			Limits:   room.Limits{Rooms: 1, PeersPerRoom: 1, TracksPerPeer: 8},
+			Defaults: &protocol.RoomSettings{MaxPeers: 1},
+		}),
 		Media:      media,
 		Logger:     slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Registerer: prometheus.NewRegistry(),
 	})
-	v, err := service.Open(Caller{Addr: netip.IPv6Loopback()})
-	if err != nil {
-		t.Fatal(err)
+	v, refusal := service.Open(Caller{Addr: netip.IPv6Loopback()}, true)
+	if refusal != nil {
+		t.Fatal(refusal)
 	}
 	defer v.Close(nil)
-	attachment, err := v.Session().Attach(0)
-	if err != nil {
-		t.Fatal(err)
+	attachment, refusal := v.Attach(Hold{})
+	if refusal != nil {
+		t.Fatal(refusal)
 	}
 	seq := uint64(0)
 	say := func(message *protocol.ClientMessage) *protocol.ServerMessage {
@@ -99,7 +108,7 @@ func TestALostLegIsMadeAnew(t *testing.T) {
 	media.fails = fmt.Errorf("%w: it is nonsense", ErrBadDescription)
 	offer()
 	media.fails = fmt.Errorf("%w: the ICE agent is closed; %w", ErrBadDescription, ErrLegLost)
-	refusal := offer().GetError()
+	refusal = offer().GetError()
 	if refusal.GetCode() != protocol.Error_BAD_DESCRIPTION || refusal.GetFatal() ||
 		!strings.Contains(refusal.GetMessage(), "the ICE agent is closed") ||
 		!strings.Contains(refusal.GetMessage(), "Make a new PeerConnection and offer again.") {

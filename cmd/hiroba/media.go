@@ -58,6 +58,13 @@ func (l leg) Publish(tracks []*protocol.Track) {
 
 func (l leg) Mute(track string, muted bool) { l.peer.Mute(track, muted) }
 
+func (l leg) Allow(r signaling.Rights) {
+	l.peer.Allow(sfu.Rights{Subscribe: r.Subscribe, Data: r.Data})
+}
+
+func (l leg) Suspend(on bool) { l.peer.Suspend(on) }
+func (l leg) Tell()           { l.peer.Tell() }
+
 func (l leg) View(view *protocol.View) {
 	if view == nil {
 		l.peer.View(nil)
@@ -127,6 +134,4 @@ var whys = map[sfu.Why]protocol.Slot_Why{
 func (e ear) Speakers(peers []string) { e.listener.Speakers(peers) }
 func (e ear) Lost(reason string)      { e.listener.Lost(reason) }
 func (e ear) Overrun()                { e.listener.Overrun() }
-
-// Connected is of no interest to signaling so far.
-func (e ear) Connected(bool) {}
+func (e ear) Connected(up bool)       { e.listener.Connected(up) }

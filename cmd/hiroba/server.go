@@ -27,6 +27,7 @@ import (
 	"github.com/hiroba-rtc/hiroba/signaling/room"
 	"github.com/hiroba-rtc/hiroba/signaling/session"
 	"github.com/hiroba-rtc/hiroba/signaling/transport/websocket"
+	"github.com/hiroba-rtc/hiroba/signaling/webhook"
 	"github.com/hiroba-rtc/hiroba/turn"
 )
 
@@ -35,8 +36,10 @@ type server struct {
 	port    *port.Port
 	sfu     *sfu.SFU
 	turn    *turn.Server // nil when it is not wanted
+	rooms   *room.Rooms
 	service *signaling.Service
 	signal  *websocket.Handler
+	hooks   *webhook.Sender
 	http    *http.Server
 	ready   atomic.Bool
 	// failed gets an error when the server cannot go on by itself.
@@ -96,10 +99,26 @@ func (s *server) assemble(config configs.Config, log *slog.Logger, registry *pro
 	} else if err := s.refuseTURN(); err != nil {
 		return err
 	}
+	keys, err := auth.ParseKeys(config.Keys.Reveal())
+	if err != nil {
+		return fmt.Errorf("keys: %w", err)
+	}
+	if s.hooks, err = webhook.New(webhook.Config{
+		URLs: config.Webhook.URLs, Secret: []byte(config.Webhook.Secret.Reveal()), AllowPrivate: config.Webhook.AllowPrivate,
+		Logger: log, Registerer: registry,
+	}); err != nil {
+		return err
+	}
+	s.rooms = room.NewRooms(s.roomConfig(config, keys))
 	s.service = signaling.NewService(signaling.Config{
 		Limits:     limits(config.Limits),
+		Keys:       keys,
+		Anonymous:  anonymous(config),
 		Heartbeat:  config.Heartbeat,
+		Detached:   config.Session.Detached,
 		ICEServers: iceServers(config, s.port.Port(), secret),
+		Rooms:      s.rooms,
+		Tracks:     config.Limits.Tracks,
 		Media:      media{s.sfu},
 		Logger:     log,
 		Registerer: registry,
@@ -141,12 +160,47 @@ func (s *server) refuseTURN() error {
 	return errors.Join(errs...)
 }
 
+// roomConfig is how rooms are run unless somebody says otherwise.
+func (s *server) roomConfig(config configs.Config, keys auth.Keys) room.Config {
+	l := config.Limits
+	return room.Config{
+		Limits: room.Limits{Rooms: l.Rooms, PeersPerRoom: l.PeersPerRoom, TracksPerPeer: l.Tracks},
+		Defaults: &protocol.RoomSettings{
+			MaxPeers:        uint32(l.PeersPerRoom),
+			HistoryMessages: uint32(config.Rooms.HistoryMessages),
+			HistorySeconds:  uint32(config.Rooms.HistoryAge.Seconds()),
+			EmptySeconds:    uint32(config.Rooms.Empty.Seconds()),
+			Topology:        topologies[config.Rooms.Topology],
+		},
+		Cooldown: config.Rooms.P2PCooldown,
+		// Without tokens nobody could moderate otherwise.
+		FirstModerates: keys.Len() == 0,
+		OnEvent:        s.hooks.Send,
+	}
+}
+
+var topologies = map[configs.Topology]protocol.TopologyPolicy{
+	configs.TopologyAuto: protocol.TopologyPolicy_TOPOLOGY_AUTO,
+	configs.TopologySFU:  protocol.TopologyPolicy_TOPOLOGY_SFU,
+	configs.TopologyP2P:  protocol.TopologyPolicy_TOPOLOGY_P2P,
+}
+
+// anonymous is what somebody without a token may do.
+func anonymous(config configs.Config) auth.Grants {
+	if config.Anonymous() {
+		return auth.DefaultGrants
+	}
+	return 0
+}
+
 func limits(l configs.Limits) signaling.Limits {
 	return signaling.Limits{
-		Room:               room.Limits{Rooms: l.Rooms, PeersPerRoom: l.PeersPerRoom, TracksPerPeer: l.Tracks},
 		Outbox:             session.Bounds{Messages: l.OutboxMessages, Bytes: l.OutboxBytes},
 		Sessions:           l.Sessions,
 		SessionsPerAddress: l.SessionsPerAddress,
+		SessionsPerUser:    l.SessionsPerUser,
+		JoinsPerMinute:     l.JoinsPerMinute,
+		RequestsPerSecond:  l.RequestsPerSecond,
 		MessageBytes:       l.MessageBytes,
 		DescriptionBytes:   l.DescriptionBytes,
 		MessagesPerSecond:  l.MessagesPerSecond,
@@ -195,7 +249,8 @@ func (s *server) end(ctx context.Context) error {
 	go func() {
 		err := s.service.Close(ctx)
 		s.signal.Wait()
-		ended <- errors.Join(err, s.http.Shutdown(ctx), s.closeMedia())
+		err = errors.Join(err, s.http.Shutdown(ctx), s.hooks.Close(ctx))
+		ended <- errors.Join(err, s.closeMedia())
 	}()
 	select {
 	case err := <-ended:

@@ -45,3 +45,13 @@ func checkPeerName(name string) *protocol.Error {
 	}
 	return nil
 }
+
+const maxRole = 32 // characters
+
+// checkRole holds a peer's role to what can be shown as a word.
+func checkRole(role string) *protocol.Error {
+	if n := utf8.RuneCountInString(role); n > maxRole {
+		return protocol.Errorf(protocol.Error_BAD_FIELD, "role has %d characters; %d are allowed.", n, maxRole)
+	}
+	return nil
+}

@@ -1,9 +1,8 @@
 package room
 
 import (
-	"maps"
-	"slices"
 	"sync"
+	"time"
 
 	"github.com/hiroba-rtc/hiroba/signaling/protocol"
 )
@@ -11,56 +10,119 @@ import (
 // Room is where peers meet. It is safe for concurrent use; everybody in it is
 // told of changes in one order.
 type Room struct {
-	name  string
-	owner *Rooms
+	name    string
+	owner   *Rooms
+	made    bool // by the server API
+	created time.Time
 
-	mu    sync.Mutex // guards all below, and Peer.tracks
-	peers map[string]*Peer
+	mu         sync.Mutex // guards all below, and what Peer says
+	settings   *protocol.RoomSettings
+	peers      map[string]*Peer
+	order      uint64           // of the last peer that came
+	waiting    map[string]*Peer // at the door
+	admitted   map[string]bool  // by peer id, until they enter
+	bans       []ban
+	history    history
+	topology   flow
+	emptySince time.Time
+	expiry     *time.Timer // runs while nobody is there
+	ended      bool
 }
 
-// Peer is one participant in one room.
-type Peer struct {
-	id   string
-	name string
-	send func(event *protocol.Event, re string)
-
-	tracks []*protocol.Track // guarded by Room.mu; a track is replaced, never changed
+func (rs *Rooms) newRoom(name string, settings *protocol.RoomSettings) *Room {
+	r := &Room{
+		name: name, owner: rs, created: time.Now(), settings: settings,
+		peers: map[string]*Peer{}, waiting: map[string]*Peer{}, admitted: map[string]bool{},
+	}
+	r.topology = newFlow(rs, settings)
+	return r
 }
-
-// NewPeer makes a peer that is in no room yet. send must not block.
-func NewPeer(name string, send func(event *protocol.Event, re string)) *Peer {
-	return &Peer{id: NewID(), name: name, send: send}
-}
-
-// ID names the peer in its room.
-func (p *Peer) ID() string { return p.id }
 
 // Name is the room's name.
 func (r *Room) Name() string { return r.name }
 
+func (r *Room) now() time.Time { return time.Now() }
+
 // enter is called with the owner's mutex held.
-func (r *Room) enter(peer *Peer, tracks []*protocol.Track, answer *protocol.Description, re string) *protocol.Error {
+func (r *Room) enter(peer *Peer, tracks []*protocol.Track, answer *protocol.Description, re string, fresh bool) *protocol.Error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if limit := r.owner.limits.PeersPerRoom; len(r.peers) >= limit {
-		return protocol.Errorf(protocol.Error_ROOM_FULL,
-			"The room has %d peers and takes no more. Try again when somebody has left.", limit)
+	if r.ended {
+		err := protocol.Errorf(protocol.Error_ROOM_ENDED, "The room is just being ended. Try again in a moment.")
+		err.Retry = true
+		return err
 	}
-	peer.tracks = tracks
-	joined := &protocol.Joined{Room: r.name, Peer: peer.id, Answer: answer, Tracks: tracks}
-	for _, id := range slices.Sorted(maps.Keys(r.peers)) {
-		joined.Peers = append(joined.Peers, r.peers[id].describe())
+	wait, err := r.door(peer)
+	if err != nil {
+		return err
 	}
+	if wait {
+		return protocol.Errorf(protocol.Error_REFUSED, "The room has just got a lobby. Join again to knock.")
+	}
+	r.unknock(peer)
+	if r.expiry != nil {
+		r.expiry.Stop()
+	}
+	if fresh {
+		r.record(&protocol.RoomEvent{Event: &protocol.RoomEvent_RoomStarted{RoomStarted: r.info()}})
+	}
+	r.order++
+	peer.order, peer.joined, peer.tracks = r.order, r.now().UnixMilli(), tracks
 	r.peers[peer.id] = peer
-	peer.send(protocol.NewEvent(&protocol.ServerMessage{Body: &protocol.ServerMessage_Joined{Joined: joined}}), re)
+	// Before joined is made, so that it tells all.
+	r.moderateFirst(peer)
+	joined := r.describeTo(peer)
+	joined.Answer, joined.Tracks = answer, tracks
+	peer.member.Send(protocol.NewEvent(&protocol.ServerMessage{Body: &protocol.ServerMessage_Joined{Joined: joined}}), re)
+	described := peer.describe()
 	r.tell(peer, &protocol.ServerMessage{Body: &protocol.ServerMessage_PeerJoined{
-		PeerJoined: &protocol.PeerJoined{Peer: peer.describe()},
+		PeerJoined: &protocol.PeerJoined{Peer: described},
 	}})
+	r.record(&protocol.RoomEvent{Event: &protocol.RoomEvent_PeerJoined{PeerJoined: described}})
+	r.flow()
 	return nil
 }
 
-// Leave takes a peer out of the room and tells the others; the room ends with
-// its last peer. Only the first call has an effect.
+// moderateFirst gives the first peer of a room that has no moderator the grant
+// to be one. The caller holds mu.
+func (r *Room) moderateFirst(peer *Peer) {
+	if r.owner.config.FirstModerates && len(r.peers) == 1 {
+		peer.who.Grants = peer.who.Grants.With(protocol.Grant_ADMIN)
+		peer.member.Grant(peer.who.Grants)
+	}
+}
+
+// describeTo is the room as it is for one of its peers. The caller holds mu.
+func (r *Room) describeTo(peer *Peer) *protocol.Joined {
+	joined := &protocol.Joined{
+		Room: r.name, Peer: peer.id, Self: peer.describeAlone(), Tracks: peer.tracks,
+		Settings: r.settings, Topology: r.topology.told.For(peer.id),
+	}
+	for _, other := range sorted(r.peers) {
+		if other != peer {
+			joined.Peers = append(joined.Peers, other.describe())
+		}
+	}
+	r.history.trim(r.now(), r.settings)
+	joined.History = append(joined.History, r.history.messages...)
+	if peer.who.Grants.Has(protocol.Grant_ADMIN) {
+		joined.Knocks = r.knocks()
+	}
+	return joined
+}
+
+// Snapshot gives take a Joined that says all there is now, in a moment when
+// nothing else is said to the peer.
+func (r *Room) Snapshot(peer *Peer, take func(*protocol.Event) error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	joined := r.describeTo(peer)
+	joined.Snapshot = true
+	return take(protocol.NewEvent(&protocol.ServerMessage{Body: &protocol.ServerMessage_Joined{Joined: joined}}))
+}
+
+// Leave takes a peer out of the room and tells the others. Only the first call
+// has an effect.
 func (r *Room) Leave(peer *Peer, reason protocol.PeerLeft_Reason) {
 	r.owner.mu.Lock()
 	defer r.owner.mu.Unlock()
@@ -70,87 +132,122 @@ func (r *Room) Leave(peer *Peer, reason protocol.PeerLeft_Reason) {
 		return
 	}
 	delete(r.peers, peer.id)
+	left := &protocol.PeerLeft{Peer: peer.id, Reason: reason}
+	r.tell(peer, &protocol.ServerMessage{Body: &protocol.ServerMessage_PeerLeft{PeerLeft: left}})
+	r.record(&protocol.RoomEvent{Event: &protocol.RoomEvent_PeerLeft{PeerLeft: left}})
+	r.flow()
+	r.keepModerated()
+	switch {
+	case len(r.peers) > 0:
+	case r.ended:
+		r.closeLocked(protocol.RoomEnded_ENDED)
+	default:
+		r.waitForSomebody()
+	}
+}
+
+// waitForSomebody ends the empty room after its time. The caller holds mu, and
+// the owner's, too, when that time is none.
+func (r *Room) waitForSomebody() {
+	r.emptySince = r.now()
+	if r.expiry != nil {
+		r.expiry.Stop()
+	}
+	patience := seconds(r.settings.GetEmptySeconds())
+	if patience == 0 && !r.made {
+		r.closeLocked(protocol.RoomEnded_EMPTY)
+		return
+	}
+	r.expiry = time.AfterFunc(patience, func() {
+		r.owner.mu.Lock()
+		defer r.owner.mu.Unlock()
+		if since, ok := r.empty(); ok && r.now().Sub(since) >= patience {
+			r.close(protocol.RoomEnded_EMPTY)
+		}
+	})
+}
+
+// empty says since when nobody has been here.
+func (r *Room) empty() (since time.Time, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.emptySince, len(r.peers) == 0
+}
+
+// close ends the room. The caller holds the owner's mutex.
+func (r *Room) close(reason protocol.RoomEnded_Reason) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closeLocked(reason)
+}
+
+// closeLocked is called with both mutexes held.
+func (r *Room) closeLocked(reason protocol.RoomEnded_Reason) {
+	if r.owner.rooms[r.name] != r {
+		return
+	}
+	delete(r.owner.rooms, r.name)
+	if r.expiry != nil {
+		r.expiry.Stop()
+	}
+	r.topology.stop()
+	for _, peer := range r.waiting {
+		peer.member.Remove(protocol.Errorf(protocol.Error_ROOM_ENDED, "The room has ended."))
+	}
+	r.record(&protocol.RoomEvent{Event: &protocol.RoomEvent_RoomEnded{RoomEnded: &protocol.RoomEnded{Reason: reason}}})
+}
+
+// End ends the room for everybody. by is the moderator, nil for the server.
+func (r *Room) End(by *Peer) *protocol.Error {
+	r.owner.mu.Lock()
+	defer r.owner.mu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.mayModerate(by); err != nil {
+		return err
+	}
+	r.ended = true
+	for _, peer := range r.peers {
+		peer.member.Remove(protocol.Errorf(protocol.Error_ROOM_ENDED, "The room was ended for everybody."))
+	}
 	if len(r.peers) == 0 {
-		delete(r.owner.rooms, r.name)
+		r.closeLocked(protocol.RoomEnded_ENDED)
 	}
-	r.tell(peer, &protocol.ServerMessage{Body: &protocol.ServerMessage_PeerLeft{
-		PeerLeft: &protocol.PeerLeft{Peer: peer.id, Reason: reason},
-	}})
+	return nil
 }
 
-// describe is the peer as others see it.
-func (p *Peer) describe() *protocol.Peer {
-	out := &protocol.Peer{Id: p.id, Name: p.name}
-	for _, track := range p.tracks {
-		out.Tracks = append(out.Tracks, public(track))
-	}
-	return out
-}
-
-// tell sends one event to everybody but the one it is about. The caller holds
-// mu.
+// tell sends one event to everybody but the one it is about, or to all when
+// that is nil. The caller holds mu.
 func (r *Room) tell(about *Peer, message *protocol.ServerMessage) {
 	event := protocol.NewEvent(message)
 	for _, peer := range r.peers {
 		if peer != about {
-			peer.send(event, "")
+			peer.member.Send(event, "")
 		}
 	}
 }
 
-// Relay sends one event to one other peer.
-func (r *Room) Relay(from *Peer, to string, message *protocol.ServerMessage) *protocol.Error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	peer, err := r.other(from, to)
-	if err != nil {
-		return err
+// info is the room as a back end sees it. The caller holds mu.
+func (r *Room) info() *protocol.RoomInfo {
+	return &protocol.RoomInfo{
+		Name: r.name, Settings: r.settings, CreatedMs: r.created.UnixMilli(),
+		Peers: uint32(len(r.peers)), Waiting: uint32(len(r.waiting)), Topology: r.topology.told.Mode,
 	}
-	peer.send(protocol.NewEvent(message), "")
-	return nil
 }
 
-// Say sends a message of a peer to those it names, or to everybody else. When
-// one of them is not here, nobody gets it.
-func (r *Room) Say(from *Peer, message *protocol.Message, nowMs int64) *protocol.Error {
-	if len(message.GetTopic()) > maxTopic {
-		return protocol.Errorf(protocol.Error_BAD_FIELD,
-			"topic has %d bytes; %d are allowed.", len(message.GetTopic()), maxTopic)
-	}
-	if len(message.GetTo()) > maxRecipients {
-		return protocol.Errorf(protocol.Error_BAD_FIELD,
-			"to names %d peers; %d are allowed.", len(message.GetTo()), maxRecipients)
-	}
-	out := &protocol.ServerMessage{Body: &protocol.ServerMessage_Message{Message: &protocol.Message{
-		To: message.GetTo(), From: from.id, Topic: message.GetTopic(), Text: message.GetText(), SentMs: nowMs,
-	}}}
-
+// Info is the room as a back end sees it.
+func (r *Room) Info() *protocol.RoomInfo {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(message.GetTo()) == 0 {
-		r.tell(from, out)
-		return nil
-	}
-	recipients := map[*Peer]bool{}
-	for _, id := range message.GetTo() {
-		peer, err := r.other(from, id)
-		if err != nil {
-			return err
-		}
-		recipients[peer] = true
-	}
-	event := protocol.NewEvent(out)
-	for peer := range recipients {
-		peer.send(event, "")
-	}
-	return nil
+	return r.info()
 }
 
-// other finds a peer that is not from. The caller holds mu.
-func (r *Room) other(from *Peer, id string) (*Peer, *protocol.Error) {
-	if peer := r.peers[id]; peer != nil && peer != from {
-		return peer, nil
+// Peers are those in the room, by id, and those at its door.
+func (r *Room) Peers() (inside []*protocol.Peer, waiting []*protocol.Knock) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, peer := range sorted(r.peers) {
+		inside = append(inside, peer.describe())
 	}
-	return nil, protocol.Errorf(protocol.Error_NO_SUCH_PEER,
-		"There is no other peer %.64q in this room; it may have left.", id)
+	return inside, r.knocks()
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hiroba-rtc/hiroba/signaling/auth"
 	"github.com/hiroba-rtc/hiroba/signaling/protocol"
 	"github.com/hiroba-rtc/hiroba/signaling/room"
 )
@@ -11,16 +12,50 @@ import (
 // someone is a peer that keeps what it is told.
 type someone struct {
 	*room.Peer
-	room *room.Room
-	told []*protocol.ServerMessage
+	room      *room.Room
+	told      []*protocol.ServerMessage
+	removed   *protocol.Error
+	admitted  bool
+	grants    auth.Grants
+	suspended bool
 }
 
-var limits = room.Limits{Rooms: 10, PeersPerRoom: 10, TracksPerPeer: 3}
+func (s *someone) Send(e *protocol.Event, _ string) { s.told = append(s.told, e.Message()) }
+func (s *someone) Remove(reason *protocol.Error)    { s.removed = reason }
+func (s *someone) Admit()                           { s.admitted = true }
+func (s *someone) Grant(grants auth.Grants)         { s.grants = grants }
+func (s *someone) Publish(tracks []*protocol.Track) {}
+func (s *someone) Suspend(on bool)                  { s.suspended = on }
+
+// newRooms are rooms whose empty ones end at once.
+func newRooms(change ...func(*room.Config)) *room.Rooms {
+	config := room.Config{
+		Limits:   room.Limits{Rooms: 10, PeersPerRoom: 10, TracksPerPeer: 3},
+		Defaults: &protocol.RoomSettings{MaxPeers: 10},
+	}
+	for _, f := range change {
+		f(&config)
+	}
+	return room.NewRooms(config)
+}
+
+func newcomer(who room.Identity) *someone {
+	s := &someone{}
+	if who.Grants == 0 {
+		who.Grants = auth.DefaultGrants
+	}
+	s.Peer = room.NewPeer(who, s)
+	return s
+}
 
 func enter(t *testing.T, rooms *room.Rooms, name string, offers ...*protocol.TrackOffer) *someone {
 	t.Helper()
-	s := &someone{}
-	s.Peer = room.NewPeer("", func(e *protocol.Event, _ string) { s.told = append(s.told, e.Message()) })
+	return enterAs(t, rooms, name, room.Identity{}, offers...)
+}
+
+func enterAs(t *testing.T, rooms *room.Rooms, name string, who room.Identity, offers ...*protocol.TrackOffer) *someone {
+	t.Helper()
+	s := newcomer(who)
 	tracks, refusal := rooms.Tracks(nil, offers)
 	if refusal != nil {
 		t.Fatal(refusal)
@@ -66,7 +101,7 @@ func TestNames(t *testing.T) {
 }
 
 func TestARoomBeginsWithItsFirstPeerAndEndsWithItsLast(t *testing.T) {
-	rooms := room.NewRooms(limits)
+	rooms := newRooms()
 	ann, bob := enter(t, rooms, "tea"), enter(t, rooms, "tea")
 	if ann.room != bob.room || rooms.Count() != 1 {
 		t.Fatal("they are not in one room")
@@ -80,7 +115,7 @@ func TestARoomBeginsWithItsFirstPeerAndEndsWithItsLast(t *testing.T) {
 }
 
 func TestPublishTellsWhatChanged(t *testing.T) {
-	rooms := room.NewRooms(limits)
+	rooms := newRooms()
 	ann, bob := enter(t, rooms, "tea", audio("0")), enter(t, rooms, "tea")
 	bob.news()
 	first := ann.room.Tracks(ann.Peer)[0].GetId()
@@ -121,20 +156,20 @@ func TestPublishTellsWhatChanged(t *testing.T) {
 }
 
 func TestAMessageForSomebodyMissingReachesNobody(t *testing.T) {
-	rooms := room.NewRooms(limits)
+	rooms := newRooms()
 	ann, bob := enter(t, rooms, "tea"), enter(t, rooms, "tea")
 	bob.news()
-	err := ann.room.Say(ann.Peer, &protocol.Message{To: []string{bob.ID(), "ghost"}}, 0)
+	err := ann.room.Say(ann.Peer, &protocol.Message{To: []string{bob.ID(), "ghost"}})
 	if err.GetCode() != protocol.Error_NO_SUCH_PEER {
 		t.Fatalf("got %v", err)
 	}
-	if err := ann.room.Say(ann.Peer, &protocol.Message{To: []string{ann.ID()}}, 0); err.GetCode() != protocol.Error_NO_SUCH_PEER {
+	if err := ann.room.Say(ann.Peer, &protocol.Message{To: []string{ann.ID()}}); err.GetCode() != protocol.Error_NO_SUCH_PEER {
 		t.Fatalf("a message to oneself: %v", err)
 	}
 	if news := bob.news(); len(news) != 0 {
 		t.Fatalf("Bob was told %v", news)
 	}
-	if err := ann.room.Say(ann.Peer, &protocol.Message{To: []string{bob.ID(), bob.ID()}}, 0); err != nil {
+	if err := ann.room.Say(ann.Peer, &protocol.Message{To: []string{bob.ID(), bob.ID()}}); err != nil {
 		t.Fatal(err)
 	}
 	if news := bob.news(); len(news) != 1 {

@@ -19,7 +19,7 @@ func public(track *protocol.Track) *protocol.Track {
 // among current keeps its id, others get a new one. current belongs to the
 // peer, or is nil before it has joined.
 func (rs *Rooms) Tracks(current []*protocol.Track, offers []*protocol.TrackOffer) ([]*protocol.Track, *protocol.Error) {
-	if limit := rs.limits.TracksPerPeer; len(offers) > limit {
+	if limit := rs.config.Limits.TracksPerPeer; len(offers) > limit {
 		return nil, protocol.Errorf(protocol.Error_TOO_MANY_TRACKS,
 			"%d tracks were offered; one peer may publish %d.", len(offers), limit)
 	}
@@ -77,6 +77,9 @@ func (r *Room) Tracks(peer *Peer) []*protocol.Track {
 func (r *Room) Publish(peer *Peer, offers []*protocol.TrackOffer) ([]*protocol.Track, *protocol.Error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if err := peer.MayPublish(offers); err != nil {
+		return nil, err
+	}
 	tracks, err := r.owner.Tracks(peer.tracks, offers)
 	if err != nil {
 		return nil, err
@@ -91,17 +94,17 @@ func (r *Room) Publish(peer *Peer, offers []*protocol.TrackOffer) ([]*protocol.T
 		delete(old, track.GetId())
 		switch {
 		case !known:
-			r.tell(peer, &protocol.ServerMessage{Body: &protocol.ServerMessage_TrackPublished{
-				TrackPublished: &protocol.TrackPublished{Peer: peer.id, Track: public(track)},
-			}})
+			published := &protocol.TrackPublished{Peer: peer.id, Track: public(track)}
+			r.tell(peer, &protocol.ServerMessage{Body: &protocol.ServerMessage_TrackPublished{TrackPublished: published}})
+			r.record(&protocol.RoomEvent{Event: &protocol.RoomEvent_TrackPublished{TrackPublished: published}})
 		case !proto.Equal(before, track):
 			r.tellUpdated(peer, track)
 		}
 	}
 	for id := range old {
-		r.tell(peer, &protocol.ServerMessage{Body: &protocol.ServerMessage_TrackRemoved{
-			TrackRemoved: &protocol.TrackRemoved{Peer: peer.id, Track: id},
-		}})
+		removed := &protocol.TrackRemoved{Peer: peer.id, Track: id}
+		r.tell(peer, &protocol.ServerMessage{Body: &protocol.ServerMessage_TrackRemoved{TrackRemoved: removed}})
+		r.record(&protocol.RoomEvent{Event: &protocol.RoomEvent_TrackRemoved{TrackRemoved: removed}})
 	}
 	return tracks, nil
 }
@@ -111,25 +114,31 @@ func (r *Room) Publish(peer *Peer, offers []*protocol.TrackOffer) ([]*protocol.T
 func (r *Room) Mute(peer *Peer, id string, muted bool) *protocol.Error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	_, _, err := r.mute(peer, id, muted)
+	return err
+}
+
+// mute is called with mu held. It returns the track as it is now.
+func (r *Room) mute(peer *Peer, id string, muted bool) (track *protocol.Track, changed bool, err *protocol.Error) {
 	i := slices.IndexFunc(peer.tracks, func(t *protocol.Track) bool { return t.GetId() == id })
 	if i < 0 {
-		return protocol.Errorf(protocol.Error_NO_SUCH_TRACK,
-			"This peer publishes no track %.64q; publish it first.", id)
+		return nil, false, protocol.Errorf(protocol.Error_NO_SUCH_TRACK,
+			"Peer %s publishes no track %.64q; it has to be published first.", peer.id, id)
 	}
 	if peer.tracks[i].GetMuted() == muted {
-		return nil
+		return peer.tracks[i], false, nil
 	}
-	track := proto.Clone(peer.tracks[i]).(*protocol.Track)
+	track = proto.Clone(peer.tracks[i]).(*protocol.Track)
 	track.Muted = muted
 	// The old slice may be on its way to the media side.
 	peer.tracks = slices.Clone(peer.tracks)
 	peer.tracks[i] = track
 	r.tellUpdated(peer, track)
-	return nil
+	return track, true, nil
 }
 
 func (r *Room) tellUpdated(peer *Peer, track *protocol.Track) {
-	r.tell(peer, &protocol.ServerMessage{Body: &protocol.ServerMessage_TrackUpdated{
-		TrackUpdated: &protocol.TrackUpdated{Peer: peer.id, Track: public(track)},
-	}})
+	updated := &protocol.TrackUpdated{Peer: peer.id, Track: public(track)}
+	r.tell(peer, &protocol.ServerMessage{Body: &protocol.ServerMessage_TrackUpdated{TrackUpdated: updated}})
+	r.record(&protocol.RoomEvent{Event: &protocol.RoomEvent_TrackUpdated{TrackUpdated: updated}})
 }

@@ -195,6 +195,16 @@ func (s *Session) Renew(used string) string {
 	return s.tickets.renew(used)
 }
 
+// Confirm says that the client has got what came with this attachment: the
+// token that was made for it is the only one from now on.
+func (a *Attachment) Confirm() {
+	a.session.mu.Lock()
+	defer a.session.mu.Unlock()
+	if a.session.attached == a {
+		a.session.tickets.confirm()
+	}
+}
+
 // Restart takes event in the place of all that is in the outbox: the client
 // has missed so much that it begins anew. Whatever is attached is fenced.
 func (s *Session) Restart(event *protocol.Event) (*Attachment, error) {

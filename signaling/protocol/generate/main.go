@@ -150,6 +150,9 @@ func writeMessage(out *bytes.Buffer, message protoreflect.MessageDescriptor) {
 	for i := range message.Enums().Len() {
 		writeEnum(out, message.Enums().Get(i))
 	}
+	for i := range message.Messages().Len() {
+		writeMessage(out, message.Messages().Get(i))
+	}
 	comment(out, "", message)
 	fmt.Fprintf(out, "export interface %s {\n", typeName(message))
 	for i := range message.Fields().Len() {

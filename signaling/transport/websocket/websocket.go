@@ -1,18 +1,21 @@
 // Package websocket carries sessions over WebSocket (RFC 6455), with the
 // subprotocol hiroba.v1.json in text frames or hiroba.v1.proto in binary ones.
+// Tokens come in the Authorization header, or, since a browser cannot set that
+// here, as further subprotocols that are offered and never chosen.
 package websocket
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -20,6 +23,7 @@ import (
 	"github.com/hiroba-rtc/hiroba/signaling"
 	"github.com/hiroba-rtc/hiroba/signaling/protocol"
 	"github.com/hiroba-rtc/hiroba/signaling/session"
+	"github.com/hiroba-rtc/hiroba/signaling/transport"
 )
 
 const (
@@ -34,8 +38,18 @@ const (
 	compressFrom = 1024
 )
 
-// Handler serves GET /v1/signal. Closing the service it was made for ends all
-// its connections.
+// Name is what metrics call this transport.
+const Name = "websocket"
+
+// What a token is prefixed with as an offered subprotocol.
+const (
+	accessPrefix = "hiroba.access."
+	resumePrefix = "hiroba.resume."
+)
+
+// Handler serves GET /v1/signal, which opens a session, and upgrades of GET
+// /v1/signal/{session}, which go on with one. Closing the service it was made
+// for ends all its connections.
 type Handler struct {
 	service  *signaling.Service
 	upgrader websocket.Upgrader
@@ -43,8 +57,8 @@ type Handler struct {
 	links    sync.WaitGroup
 }
 
-// New makes a handler. A browser's page of another origin is refused; a
-// client without an Origin header is no browser and comes in.
+// New makes a handler. Which origins' pages may use it is for who routes
+// requests here to say.
 func New(service *signaling.Service, log *slog.Logger) *Handler {
 	return &Handler{
 		service: service,
@@ -54,6 +68,7 @@ func New(service *signaling.Service, log *slog.Logger) *Handler {
 			ReadBufferSize:    1024,
 			WriteBufferSize:   1024,
 			EnableCompression: true,
+			CheckOrigin:       func(*http.Request) bool { return true },
 			Subprotocols:      []string{protocol.JSON.Subprotocol(), protocol.Binary.Subprotocol()},
 		},
 	}
@@ -67,18 +82,19 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			http.StatusBadRequest)
 		return
 	}
-	visitor, err := h.service.Open(caller(r))
-	if err != nil {
-		w.Header().Set("Retry-After", "10")
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+	visitor, hold, refusal := h.visitor(r)
+	if refusal != nil {
+		transport.Refuse(w, refusal)
 		return
 	}
-	defer visitor.Close(nil)
 	h.links.Add(1)
 	defer h.links.Done()
 	conn, err := h.upgrader.Upgrade(w, r, nil)
 	if err != nil {
 		h.log.Debug("upgrade refused", "remote", r.RemoteAddr, "err", err)
+		if hold.Token == "" {
+			visitor.Close(nil)
+		}
 		return // Upgrade has answered
 	}
 	defer conn.Close()
@@ -91,7 +107,36 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		beat:    h.service.Heartbeat(),
 		direct:  make(chan *protocol.Event, 4),
 	}
-	l.run(r.Context())
+	l.run(r.Context(), hold)
+}
+
+// visitor opens a session for a request, or finds the one that it names.
+func (h *Handler) visitor(r *http.Request) (*signaling.Visitor, signaling.Hold, *protocol.Error) {
+	caller := transport.Caller(r, Name)
+	id := r.PathValue("session")
+	if id == "" {
+		caller.Token = cmp.Or(transport.Bearer(r.Header), offered(r, accessPrefix))
+		visitor, err := h.service.Open(caller, true)
+		return visitor, signaling.Hold{Transport: Name}, err
+	}
+	hold := signaling.Hold{Token: cmp.Or(transport.Bearer(r.Header), offered(r, resumePrefix)), Transport: Name}
+	var ok bool
+	if hold.After, ok = transport.After(r); !ok {
+		return nil, hold, transport.BadAfter()
+	}
+	caller.Token = cmp.Or(r.Header.Get(transport.AccessHeader), offered(r, accessPrefix))
+	visitor, err := h.service.Resume(id, hold.Token, caller)
+	return visitor, hold, err
+}
+
+// offered is the token that is offered as a subprotocol with the prefix, or "".
+func offered(r *http.Request, prefix string) string {
+	for _, name := range websocket.Subprotocols(r) {
+		if token, ok := strings.CutPrefix(name, prefix); ok {
+			return token
+		}
+	}
+	return ""
 }
 
 // Wait returns when all connections are closed. Call it after the service was
@@ -114,37 +159,28 @@ func chooseFormat(r *http.Request) (protocol.Format, bool) {
 	return 0, false
 }
 
-func caller(r *http.Request) signaling.Caller {
-	var c signaling.Caller
-	if addr, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		c.Addr = addr.Addr().Unmap()
-	}
-	c.Host = strings.Trim(r.Host, "[]")
-	if host, _, err := net.SplitHostPort(r.Host); err == nil {
-		c.Host = host
-	}
-	return c
-}
-
 // link is one connection. Two goroutines serve it: the handler's own reads,
 // the other writes.
 type link struct {
 	conn    *websocket.Conn
 	format  protocol.Format
 	visitor *signaling.Visitor
+	hold    *signaling.Attachment
 	limits  signaling.Limits
 	silence time.Duration
 	beat    time.Duration
 	// direct holds what goes out unnumbered.
 	direct chan *protocol.Event
+	// silent says that the reader gave up waiting.
+	silent atomic.Bool
 }
 
-func (l *link) run(ctx context.Context) {
+func (l *link) run(ctx context.Context, hold signaling.Hold) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	attachment, err := l.visitor.Session().Attach(0)
-	if err != nil {
-		l.close(l.visitor.Session().Reason())
+	var refusal *protocol.Error
+	if l.hold, refusal = l.visitor.Attach(hold); refusal != nil {
+		l.close(refusal)
 		return
 	}
 	// A client that does not read or answer must not hold up the end of its
@@ -158,14 +194,20 @@ func (l *link) run(ctx context.Context) {
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
-		if !l.write(attachment) {
+		if !l.write() {
 			l.conn.Close() // frees the reader
 		}
 	}()
-	// Closing the visitor ends its session, and that ends the writer.
-	l.visitor.Close(l.read(ctx))
+	// Letting go of the session ends the writer.
+	reason := l.read(ctx)
+	if reason.GetFatal() {
+		l.visitor.Close(reason)
+	} else {
+		l.silent.Store(reason != nil)
+		l.hold.Detach()
+	}
 	<-written
-	if l.visitor.Session().Reason() != nil {
+	if reason != nil || !l.visitor.Session().Open() {
 		l.linger()
 	}
 }
@@ -208,7 +250,7 @@ func (l *link) read(ctx context.Context) *protocol.Error {
 			return l.readError(err)
 		} else if n > largest {
 			return protocol.Errorf(protocol.Error_MESSAGE_TOO_LARGE,
-				"The message has more than %d bytes. Send large things over the DataChannel.", largest)
+				"The message has more than %d bytes. Send large things over the DataChannel.", largest).AsFatal()
 		}
 		if event := l.receive(ctx, frame, buffer.Bytes()); event != nil {
 			select {
@@ -231,13 +273,14 @@ func (l *link) receive(ctx context.Context, frame int, data []byte) *protocol.Ev
 		l.visitor.Malformed(protocol.Errorf(protocol.Error_MALFORMED, "%.300s", strings.ToValidUTF8(err.Error(), "?")), len(data))
 		return nil
 	}
-	return l.visitor.Receive(ctx, message, len(data))
+	return l.hold.Receive(ctx, message, len(data))
 }
 
-// readError says what ended the reading: nil when the client went away.
+// readError says what ended the reading: nil when the client went away. A
+// silent one may come back.
 func (l *link) readError(err error) *protocol.Error {
 	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
+	if errors.As(err, &timeout) && timeout.Timeout() && l.visitor.Session().Open() {
 		return protocol.Errorf(protocol.Error_SILENT, "Nothing was heard for %v. Connect again.", l.silence)
 	}
 	return nil
@@ -260,8 +303,8 @@ func frameName(frame int) string {
 // write sends what the session holds until the connection or the session
 // ends. It reports whether it has said goodbye, so that the client's answer to
 // that is worth waiting for.
-func (l *link) write(attachment *session.Attachment) (goodbye bool) {
-	if l.send(l.visitor.Welcome(), 0, "") != nil {
+func (l *link) write() (goodbye bool) {
+	if welcome := l.hold.Welcome(); welcome != nil && l.send(welcome, 0, "") != nil {
 		return false
 	}
 	beat := time.NewTicker(l.beat)
@@ -269,12 +312,12 @@ func (l *link) write(attachment *session.Attachment) (goodbye bool) {
 	var batch []session.Entry
 	for {
 		select {
-		case <-attachment.Ready():
+		case <-l.hold.Ready():
 			for {
 				var err error
-				batch, err = attachment.Read(batch[:0])
+				batch, err = l.hold.Read(batch[:0])
 				if err != nil {
-					l.close(l.visitor.Session().Reason())
+					l.goodbye(err)
 					return true
 				}
 				if len(batch) == 0 {
@@ -296,6 +339,20 @@ func (l *link) write(attachment *session.Attachment) (goodbye bool) {
 				return false
 			}
 		}
+	}
+}
+
+// goodbye tells the client why there is nothing more to read.
+func (l *link) goodbye(err error) {
+	switch {
+	case errors.Is(err, session.ErrEnded):
+		l.close(l.visitor.Session().Reason())
+	case l.silent.Load():
+		l.close(protocol.Errorf(protocol.Error_SILENT, "Nothing was heard for %v. Connect again.", l.silence))
+	default:
+		l.close(transport.Fenced())
+		// Nobody reads for who has lost its session.
+		_ = l.conn.NetConn().SetReadDeadline(time.Now().Add(closeTimeout))
 	}
 }
 

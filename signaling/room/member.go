@@ -1,0 +1,99 @@
+package room
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/hiroba-rtc/hiroba/signaling/auth"
+	"github.com/hiroba-rtc/hiroba/signaling/protocol"
+)
+
+// Member is a peer's client as its room sees it. Its methods are called with
+// the room locked: they must not block or call the room.
+type Member interface {
+	// Send puts an event into the client's outbox; re is the id of the message
+	// that it answers, or "".
+	Send(event *protocol.Event, re string)
+	// Remove ends the client's session for a reason that it is told.
+	Remove(reason *protocol.Error)
+	// Admit lets the client in: it may enter now.
+	Admit()
+	// Grant says what the peer may do from now on.
+	Grant(grants auth.Grants)
+	// Publish gives the peer's tracks after somebody else has changed them.
+	Publish(tracks []*protocol.Track)
+	// Suspend says whether the SFU holds back what it would forward to the
+	// peer, because it comes another way.
+	Suspend(on bool)
+}
+
+// Identity is who a peer is.
+type Identity struct {
+	Name     string
+	User     string // across rooms; empty when nobody vouches for it
+	Role     string
+	Metadata string
+	Grants   auth.Grants
+	// Sources are the track sources that it may publish; nil means all.
+	Sources []string
+	// Addr is what a ban of somebody without a user goes by.
+	Addr netip.Addr
+	// Direct says whether its client can connect to another peer directly.
+	Direct bool
+}
+
+// Peer is one participant in one room.
+type Peer struct {
+	id     string
+	member Member
+
+	// Guarded by Room.mu from the first call of the room on.
+	who    Identity
+	tracks []*protocol.Track // a track is replaced, never changed
+	away   bool
+	joined int64  // Unix milliseconds
+	order  uint64 // who came first has the smaller one
+}
+
+// NewPeer makes a peer that is in no room yet.
+func NewPeer(who Identity, member Member) *Peer {
+	return &Peer{id: NewID(), who: who, member: member}
+}
+
+// ID names the peer in its room.
+func (p *Peer) ID() string { return p.id }
+
+// describe is the peer as others see it.
+func (p *Peer) describe() *protocol.Peer {
+	out := p.describeAlone()
+	for _, track := range p.tracks {
+		out.Tracks = append(out.Tracks, public(track))
+	}
+	return out
+}
+
+// describeAlone is the peer without its tracks.
+func (p *Peer) describeAlone() *protocol.Peer {
+	return &protocol.Peer{
+		Id: p.id, Name: p.who.Name, User: p.who.User, Role: p.who.Role, Metadata: p.who.Metadata,
+		Grants: p.who.Grants.List(), Away: p.away, JoinedMs: p.joined,
+	}
+}
+
+// MayPublish judges tracks that the peer wants to publish. It is for a peer
+// that is in no room yet; Room.Publish judges those of the others.
+func (p *Peer) MayPublish(offers []*protocol.TrackOffer) *protocol.Error {
+	if len(offers) == 0 {
+		return nil
+	}
+	if !p.who.Grants.Has(protocol.Grant_PUBLISH) {
+		return protocol.Errorf(protocol.Error_NOT_GRANTED, "Your access lets you publish nothing in this room.")
+	}
+	for _, offer := range offers {
+		if p.who.Sources != nil && !slices.Contains(p.who.Sources, offer.GetSource()) {
+			return protocol.Errorf(protocol.Error_NOT_GRANTED,
+				"Your access does not let you publish %q; it lets you publish %q.", offer.GetSource(), p.who.Sources)
+		}
+	}
+	return nil
+}
