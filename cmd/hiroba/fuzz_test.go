@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/hiroba-rtc/hiroba/configs"
 	"github.com/hiroba-rtc/hiroba/signaling"
 	"github.com/hiroba-rtc/hiroba/signaling/protocol"
 )
@@ -16,15 +17,17 @@ func FuzzVisitor(f *testing.F) {
 	f.Add([]byte(joinTea + "\n" + `{"seq":"2","publish":{"tracks":[{"mid":"0","kind":"VIDEO"}]}}` + "\n" + `{"seq":"3","id":"m","mute":{"track":"x"}}`))
 	f.Add([]byte(`{"seq":"1","join":{"room":"tea","offer":{"type":"OFFER","sdp":"v=0"}}}`))
 	f.Add([]byte(joinTea + "\n" + `{"seq":"2","view":{"shown":[{"track":"x","paused":true}]}}` + "\n" + `{"seq":"3","candidate":{"to":"sfu"}}`))
-	s, _ := runServer(f, nil)
+	s, _ := runServer(f, func(c *configs.Config) {
+		c.Limits.RequestsPerSecond, c.Limits.JoinsPerMinute = 1_000_000, 1_000_000
+	})
 	f.Fuzz(func(t *testing.T, script []byte) {
-		visitor, err := s.service.Open(signaling.Caller{Addr: netip.MustParseAddr("192.0.2.7"), Host: "localhost"})
-		if err != nil {
-			t.Fatal(err)
+		visitor, refusal := s.service.Open(signaling.Caller{Addr: netip.MustParseAddr("192.0.2.7"), Host: "localhost"}, true)
+		if refusal != nil {
+			t.Fatal(refusal)
 		}
-		attachment, err := visitor.Session().Attach(0)
-		if err != nil {
-			t.Fatal(err)
+		attachment, refusal := visitor.Attach(signaling.Hold{})
+		if refusal != nil {
+			t.Fatal(refusal)
 		}
 		for line := range bytes.SplitSeq(script, []byte("\n")) {
 			message := &protocol.ClientMessage{}
