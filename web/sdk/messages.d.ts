@@ -485,6 +485,34 @@ export interface Knock {
   over?: boolean;
 }
 
+export interface ModerateTrackOf {
+  peer?: string;
+  track?: string;
+}
+
+export interface ModerateKick {
+  peer?: string;
+  /**
+   * How long it may not come back; 0: it may at once.
+   */
+  banSeconds?: number;
+}
+
+export interface ModerateChange {
+  peer?: string;
+  /**
+   * All grants that it has from now on.
+   */
+  grants?: Grant[];
+  /**
+   * Left out, the role stays.
+   */
+  role?: string;
+}
+
+export interface ModerateEnd {
+}
+
 /**
  * Moderate does something to the room or to another peer; it needs the grant
  * ADMIN. Answered by done.
