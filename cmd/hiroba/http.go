@@ -20,6 +20,7 @@ func routes(config configs.Config, registry *prometheus.Registry, signal http.Ha
 	mux := http.NewServeMux()
 	mux.Handle("/", web.Handler())
 	mux.Handle("GET /v1/signal", signal)
+	mux.Handle("GET /v1/signal/{session}", signal)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, "ok")
 	})
@@ -40,10 +41,15 @@ func routes(config configs.Config, registry *prometheus.Registry, signal http.Ha
 			metrics.ServeHTTP(w, r)
 		})
 	}
-	if config.Host.IsLoopback() && config.Access != configs.AccessOpen {
-		return localNamesOnly(mux)
+	refused := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "hiroba_http_refusals_total", Help: "HTTP requests that were refused for where they come from, by reason.",
+	}, []string{"reason"})
+	registry.MustRegister(refused)
+	handler := origins{config.Origins, refused.WithLabelValues("origin")}.guard(mux)
+	if config.Host.IsLoopback() && config.Access != configs.AccessOpen && config.Keys == "" {
+		handler = localNamesOnly(handler, refused.WithLabelValues("host"))
 	}
-	return mux
+	return behindProxies(config.TrustedProxies, handler)
 }
 
 func answer(w http.ResponseWriter, status int, text string) {
@@ -54,18 +60,17 @@ func answer(w http.ResponseWriter, status int, text string) {
 }
 
 // isLocal says whether a request comes from this machine and not through a
-// proxy on it.
+// proxy, on it or elsewhere.
 func isLocal(r *http.Request) bool {
 	addr, err := netip.ParseAddrPort(r.RemoteAddr)
-	return err == nil && addr.Addr().Unmap().IsLoopback() &&
-		r.Header.Get("X-Forwarded-For") == "" && r.Header.Get("Forwarded") == ""
+	return err == nil && addr.Addr().Unmap().IsLoopback() && !isForwarded(r)
 }
 
 // localNamesOnly refuses requests for other names than this machine's own. A
 // server that is open because only this machine reaches it must not be reached
 // by a page of somebody else's whose name resolves to 127.0.0.1, nor from
 // everywhere through a proxy.
-func localNamesOnly(next http.Handler) http.Handler {
+func localNamesOnly(next http.Handler, refused prometheus.Counter) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := r.Host
 		if name, _, err := net.SplitHostPort(host); err == nil {
@@ -74,7 +79,8 @@ func localNamesOnly(next http.Handler) http.Handler {
 		host = strings.Trim(host, "[]")
 		addr, err := netip.ParseAddr(host)
 		if host != "localhost" && !strings.HasSuffix(host, ".localhost") && (err != nil || !addr.IsLoopback()) {
-			http.Error(w, "This server is for its own machine only. To let others in, through a proxy or directly, start it with --access=open.",
+			refused.Inc()
+			http.Error(w, "This server is for its own machine only. To let others in, through a proxy or directly, give it keys, or start it with --access=open.",
 				http.StatusMisdirectedRequest)
 			return
 		}
