@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -55,19 +56,34 @@ func runSFU(t *testing.T) *SFU {
 	return s
 }
 
-// told is a listener that counts.
+// told is a listener that counts, and keeps the slots told last.
 type told struct {
-	slots, lost, overruns, changes atomic.Int64
-	up                             atomic.Bool
+	slots, speakers, lost, overruns, changes atomic.Int64
+
+	up  atomic.Bool
+	mu  sync.Mutex
+	now []Slot // guarded by mu
 }
 
-func (l *told) Slots([]Slot)      { l.slots.Add(1) }
-func (l *told) Speakers([]string) {}
+func (l *told) Slots(slots []Slot) {
+	l.mu.Lock()
+	l.now = slots
+	l.mu.Unlock()
+	l.slots.Add(1)
+}
+func (l *told) Speakers([]string) { l.speakers.Add(1) }
 func (l *told) Lost(string)       { l.lost.Add(1) }
 func (l *told) Overrun()          { l.overruns.Add(1) }
 func (l *told) Connected(up bool) {
 	l.changes.Add(1)
 	l.up.Store(up)
+}
+
+// lastSlots are those told last.
+func (l *told) lastSlots() []Slot {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.now)
 }
 
 // stranger is a client that does as it likes.

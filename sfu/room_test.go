@@ -35,6 +35,46 @@ func TestANewcomerIsToldWhoSpeaks(t *testing.T) {
 	}
 }
 
+// All that may come at any time may come after Close, too.
+func TestNothingIsToldAfterClose(t *testing.T) {
+	s := runSFU(t)
+	heard := &told{}
+	p, err := s.Join("tea", "ann", heard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.View(nil)
+	p.Close()
+	slots, speakers := heard.slots.Load(), heard.speakers.Load()
+	p.Allow(Rights{})
+	p.Suspend(true)
+	p.Tell()
+	if heard.slots.Load() != slots || heard.speakers.Load() != speakers {
+		t.Fatal("something was told after Close")
+	}
+}
+
+// A client to which messages were lost is told all there is, once more.
+func TestTell(t *testing.T) {
+	s := runSFU(t)
+	film(t, s, "tea", "ann")
+	bob := watch(t, s, "tea", "bob")
+	bob.sees(t, 10)
+	slots, speakers, last := bob.told.slots.Load(), bob.told.speakers.Load(), bob.told.lastSlots()
+	bob.peer.Tell()
+	if bob.told.slots.Load() != slots+1 || bob.told.speakers.Load() != speakers+1 || !slices.Equal(bob.told.lastSlots(), last) {
+		t.Fatalf("told %v", bob.told.lastSlots())
+	}
+	early, err := s.Join("tea", "cat", &told{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	early.Tell()
+	if n := early.listener.(*told).slots.Load(); n != 0 {
+		t.Fatalf("%d slots messages before View", n)
+	}
+}
+
 // With more voices than slots, who speaks comes first and who is muted last.
 func TestVoicesThatSpeakComeFirst(t *testing.T) {
 	r := &room{peers: map[string]*Peer{}}
