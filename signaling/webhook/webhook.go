@@ -8,6 +8,7 @@
 package webhook
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -84,7 +85,7 @@ func newSender(config Config, dial dialFunc) (*Sender, error) {
 		}
 		places[u.String()] = i + 1
 		s.targets = append(s.targets, &target{
-			url: u, name: shown(u), secret: config.Secret, transport: s.transport, log: config.Logger,
+			url: u, name: shown(u), secret: bytes.Clone(config.Secret), transport: s.transport, log: config.Logger,
 			ended: ended, queue: newQueue(usual), empty: make(chan struct{}),
 		})
 	}
