@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"testing"
+	"time"
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/hiroba-rtc/hiroba/configs"
 	"github.com/hiroba-rtc/hiroba/signaling/client"
 	"github.com/hiroba-rtc/hiroba/signaling/protocol"
 )
@@ -184,7 +186,7 @@ func TestAViewDecidesWhatIsSent(t *testing.T) {
 }
 
 func TestWhoLeavesIsGone(t *testing.T) {
-	_, url := runServer(t, nil)
+	_, url := runServer(t, func(c *configs.Config) { c.Session.Detached = time.Second })
 	for _, tc := range []struct {
 		name string
 		go_  func(*participant)

@@ -200,9 +200,10 @@ func (l *link) run(ctx context.Context, hold signaling.Hold) {
 	}()
 	// Letting go of the session ends the writer.
 	reason := l.read(ctx)
-	if reason.GetFatal() {
+	switch {
+	case reason.GetFatal():
 		l.visitor.Close(reason)
-	} else {
+	case l.visitor.Session().Open():
 		l.silent.Store(reason != nil)
 		l.hold.Detach()
 	}
