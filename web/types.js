@@ -68,9 +68,12 @@ function compare(made) {
   return stale.length === 0;
 }
 
-/** @param {string} folder */
+/**
+ * @param {string} folder
+ * @returns {string[]} paths from there, those of sub-folders among them
+ */
 function declarations(folder) {
-  return readdirSync(folder).filter(isDeclaration);
+  return readdirSync(folder, { encoding: 'utf8', recursive: true }).filter(isDeclaration);
 }
 
 /** @param {string} path */

@@ -13,7 +13,7 @@ import (
 // patterns leave out.
 //
 //go:embed app/*.html app/*.css app/*.js app/*.svg app/call app/devices app/lobby
-//go:embed sdk/*.js sdk/*.d.ts
+//go:embed sdk/*.js sdk/*.d.ts sdk/transports
 var files embed.FS
 
 // page is the one document; the script in it reads the room from the address.

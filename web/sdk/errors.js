@@ -3,16 +3,18 @@
  *
  * - `UNSUPPORTED`: this browser has no WebRTC.
  * - `UNREACHABLE`: no Hiroba server answered at the address.
- * - `LINK_LOST`: the signaling link broke; the room is over for this client.
+ * - `LINK_LOST`: the signaling link broke and could not be made again in time; the room is over for this client.
  * - `MEDIA_UNREACHABLE`: no media path to the server works now; it is tried again by itself.
- * - `TIMEOUT`: the server took too long to answer.
+ * - `TIMEOUT`: the server, or the peer that was asked, took too long to answer.
+ * - `ANSWER_LOST`: the server took this, but its answer was lost while the link was broken.
+ * - `QUEUE_FULL`: too much waits to be taken by the server.
  * - `CLOSED`: the room was left before this could be done.
  * - `CHANNEL_CLOSED`: the DataChannel is gone although the room is not.
  * - `BAD_FRAME`: bytes came in over a DataChannel that are no DataFrame.
  *
  * @typedef {import('./messages.js').ErrorCode
  *   | 'UNSUPPORTED' | 'UNREACHABLE' | 'LINK_LOST' | 'MEDIA_UNREACHABLE'
- *   | 'TIMEOUT' | 'CLOSED' | 'CHANNEL_CLOSED' | 'BAD_FRAME'} HirobaErrorCode
+ *   | 'TIMEOUT' | 'ANSWER_LOST' | 'QUEUE_FULL' | 'CLOSED' | 'CHANNEL_CLOSED' | 'BAD_FRAME'} HirobaErrorCode
  */
 
 /**
@@ -23,9 +25,9 @@ export class HirobaError extends Error {
   /**
    * @param {HirobaErrorCode} code
    * @param {string} message
-   * @param {{retry?: boolean, cause?: unknown}} [more]
+   * @param {{retry?: boolean, retryAfterMs?: number, cause?: unknown}} [more]
    */
-  constructor(code, message, { retry = false, cause } = {}) {
+  constructor(code, message, { retry = false, retryAfterMs = 0, cause } = {}) {
     super(message, cause === undefined ? undefined : { cause });
     /** @readonly */
     this.name = 'HirobaError';
@@ -33,6 +35,8 @@ export class HirobaError extends Error {
     this.code = code;
     /** Whether the same thing may succeed later. @readonly */
     this.retry = retry;
+    /** How long to wait before that, when the server said so; else 0. @readonly */
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -40,9 +44,20 @@ export class HirobaError extends Error {
  * Makes a HirobaError of what the server said.
  *
  * @param {import('./messages.js').Error} error
+ * @param {number} [retryAfterMs]
  */
-export function serverError({ code = 'INTERNAL', message, retry = false }) {
-  return new HirobaError(code, message || `The server refused this (${code}).`, { retry });
+export function serverError({ code = 'INTERNAL', message, retry = false }, retryAfterMs = 0) {
+  return new HirobaError(code, message || `The server refused this (${code}).`, { retry, retryAfterMs });
+}
+
+/**
+ * Whether this is the network's word and not the server's: what is between may
+ * let another try, or another transport, through.
+ *
+ * @param {HirobaError} error
+ */
+export function isNetwork({ code }) {
+  return code === 'UNREACHABLE' || code === 'LINK_LOST' || code === 'MALFORMED';
 }
 
 /**
