@@ -111,7 +111,7 @@ func TestTokensThatAreRefused(t *testing.T) {
 		says        string
 	}{
 		{"expired", forge(header, fmt.Sprintf(`{"room":"tea","exp":%d}`, at(-time.Minute)), secret), auth.ErrExpired, "2026-11-21T08:59:00Z"},
-		{"expired this moment", forge(header, fmt.Sprintf(`{"room":"tea","exp":%d}`, at(0)), secret), auth.ErrExpired, "fresh"},
+		{"expired this moment", forge(header, fmt.Sprintf(`{"room":"tea","exp":%d}`, at(0)), secret), auth.ErrExpired, "good until"},
 		{"not yet valid", forge(header, with(fmt.Sprintf(`"nbf":%d`, at(31*time.Second))), secret), auth.ErrInvalid, "still to come"},
 		{"made in the future", forge(header, with(fmt.Sprintf(`"iat":%d`, at(31*time.Second))), secret), auth.ErrInvalid, "clocks"},
 		{"no end", forge(header, `{"room":"tea"}`, secret), auth.ErrInvalid, "no exp"},

@@ -106,7 +106,7 @@ func (c *claims) readTimes(access *Access, now time.Time) error {
 	}
 	switch {
 	case !now.Before(access.Expires):
-		return fmt.Errorf("%w: it was good until %s; get a fresh one", ErrExpired, access.Expires.UTC().Format(time.RFC3339))
+		return fmt.Errorf("%w: it was good until %s", ErrExpired, access.Expires.UTC().Format(time.RFC3339))
 	case now.Add(leeway).Before(access.NotBefore):
 		return invalid("it is good from %s on, which is still to come", access.NotBefore.UTC().Format(time.RFC3339))
 	case c.IssuedAt != nil && now.Add(leeway).Before(dateOf(*c.IssuedAt)):
