@@ -1,4 +1,19 @@
 /**
+ * @param {MediaKind} kind
+ * @param {string} source
+ * @returns {number | undefined} bit/s; undefined: as the browser likes
+ */
+export function maxBitrate(kind: MediaKind, source: string): number | undefined;
+/**
+ * Has a section that has not been offered yet list what is worth offering.
+ *
+ * @param {RTCRtpTransceiver} transceiver
+ * @param {MediaKind} kind
+ * @param {RTCRtpCapabilities | null} capabilities
+ * @param {VideoCodec} [first]
+ */
+export function preferCodecs(transceiver: RTCRtpTransceiver, kind: MediaKind, capabilities: RTCRtpCapabilities | null, first?: VideoCodec): void;
+/**
  * Media is the PeerConnection to the SFU: sending sections, slots and
  * candidates. It makes offers and takes answers; who says them to whom and in
  * which order is Negotiation's business.
@@ -31,6 +46,15 @@ export class Media {
      */
     send({ track, source, codec }: Sending): Promise<RTCRtpTransceiver>;
     /**
+     * Holds back what is sent, or lets it go again, from now on and without an
+     * offer: while two peers have a direct connection, the SFU needs nothing. A
+     * video that goes again begins with a keyframe.
+     *
+     * @param {boolean} on
+     * @returns {Promise<void>} resolves when the browser does so
+     */
+    feed(on: boolean): Promise<void>;
+    /**
      * Ends the sending of a section as of the next offer; nothing leaves it from now on.
      *
      * @param {RTCRtpTransceiver} transceiver
@@ -57,6 +81,11 @@ export class Media {
      * @returns {MediaStreamTrack | null} what the slot receives
      */
     slotTrack(mid: string): MediaStreamTrack | null;
+    /**
+     * @param {string} mid
+     * @returns {Promise<Progress | null>} what the slot has received so far
+     */
+    slotProgress(mid: string): Promise<Progress | null>;
     /** The next offer gathers new candidates and looks for a new path (RFC 8445, section 9). */
     restart(): void;
     /**
@@ -96,6 +125,14 @@ export type Sending = {
      */
     codec?: VideoCodec | undefined;
 };
+/**
+ * bps: the most it takes
+ */
+export type Sender = {
+    transceiver: RTCRtpTransceiver;
+    codec?: VideoCodec;
+    bps?: number;
+};
 export type MediaCalls = {
     /**
      * one to send to the SFU; an empty one is the last
@@ -118,5 +155,6 @@ export type MediaCalls = {
      */
     dead: () => void;
 };
-import type { Candidate } from './messages.js';
 import type { VideoCodec } from './codecs.js';
+import type { Progress } from './progress.js';
+import type { Candidate } from './messages.js';

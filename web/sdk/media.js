@@ -1,7 +1,9 @@
 import { audioCodecs, videoCodecs } from './codecs.js';
+import { progressOf } from './progress.js';
 
 /** @import { Candidate } from './messages.js' */
 /** @import { VideoCodec } from './codecs.js' */
+/** @import { Progress } from './progress.js' */
 
 /** @typedef {'audio' | 'video'} MediaKind */
 
@@ -13,6 +15,8 @@ import { audioCodecs, videoCodecs } from './codecs.js';
  * @property {string} source
  * @property {VideoCodec} [codec]  the codec to prefer; VP8 unless told
  */
+
+/** @typedef {{transceiver: RTCRtpTransceiver, codec?: VideoCodec, bps?: number}} Sender  bps: the most it takes */
 
 /**
  * @typedef {object} MediaCalls
@@ -41,8 +45,12 @@ export class Media {
   #pc;
   #calls;
   #stop = new AbortController();
-  /** Sections that carry, or carried, a track of ours. @type {{transceiver: RTCRtpTransceiver, codec?: VideoCodec}[]} */
+  /** Sections that carry, or carried, a track of ours. @type {Sender[]} */
   #senders = [];
+  /** Whether what is sent leaves for the SFU. */
+  #fed = true;
+  /** The change of encodings that is under way. @type {Promise<unknown>} */
+  #encoding = Promise.resolve();
   /** Open ones have the direction `recvonly`. @type {Record<MediaKind, RTCRtpTransceiver[]>} */
   #slots = { audio: [], video: [] };
   /** Own candidates that wait until their offer is out; null: send at once. @type {Candidate[] | null} */
@@ -97,20 +105,35 @@ export class Media {
     // An answer may keep the order of codecs that a section had at first, so a
     // section is used again for the same choice only.
     const free = this.#senders.find(({ transceiver, codec: first }) =>
-      transceiver.direction === 'inactive' && transceiver.receiver.track.kind === kind && first === codec)?.transceiver;
+      transceiver.direction === 'inactive' && transceiver.receiver.track.kind === kind && first === codec);
     if (free) {
-      await free.sender.replaceTrack(track);
-      free.direction = 'sendonly';
-      await limitBitrate(free.sender, bps);
-      return free;
+      await free.transceiver.sender.replaceTrack(track);
+      free.transceiver.direction = 'sendonly';
+      free.bps = bps;
+      await this.#encode([free]);
+      return free.transceiver;
     }
     const transceiver = this.#pc.addTransceiver(track, {
       direction: 'sendonly',
-      sendEncodings: bps ? [{ maxBitrate: bps }] : [],
+      sendEncodings: [{ active: this.#fed, maxBitrate: bps }],
     });
     preferCodecs(transceiver, kind, RTCRtpSender.getCapabilities(kind), codec);
-    this.#senders.push({ transceiver, codec });
+    this.#senders.push({ transceiver, codec, bps });
     return transceiver;
+  }
+
+  /**
+   * Holds back what is sent, or lets it go again, from now on and without an
+   * offer: while two peers have a direct connection, the SFU needs nothing. A
+   * video that goes again begins with a keyframe.
+   *
+   * @param {boolean} on
+   * @returns {Promise<void>} resolves when the browser does so
+   */
+  async feed(on) {
+    if (on === this.#fed || this.#stop.signal.aborted) return;
+    this.#fed = on;
+    await this.#encode(this.#senders);
   }
 
   /**
@@ -165,6 +188,16 @@ export class Media {
   slotTrack(mid) {
     const slots = [...this.#slots.audio, ...this.#slots.video];
     return slots.find((slot) => slot.mid === mid)?.receiver.track ?? null;
+  }
+
+  /**
+   * @param {string} mid
+   * @returns {Promise<Progress | null>} what the slot has received so far
+   */
+  async slotProgress(mid) {
+    const slots = [...this.#slots.audio, ...this.#slots.video];
+    const slot = slots.find((slot) => slot.mid === mid);
+    return slot ? progressOf(slot.receiver) : null;
   }
 
   /** The next offer gathers new candidates and looks for a new path (RFC 8445, section 9). */
@@ -230,6 +263,25 @@ export class Media {
     this.#pc.close();
   }
 
+  /**
+   * Has sections encode as they should now. One change at a time: parameters
+   * that are read while others are being set are yesterday's.
+   *
+   * @param {Sender[]} senders
+   */
+  #encode(senders) {
+    const turn = this.#encoding.then(() => Promise.all(senders.map(async ({ transceiver: { sender }, bps }) => {
+      const parameters = sender.getParameters();
+      for (const encoding of parameters.encodings) {
+        encoding.active = this.#fed;
+        if (bps) encoding.maxBitrate = bps;
+      }
+      await sender.setParameters(parameters);
+    })));
+    this.#encoding = turn.catch(() => {});
+    return turn;
+  }
+
   /** Its transport exists from the first answer on. */
   #watchDTLS() {
     const transport = this.#pc.sctp?.transport;
@@ -266,30 +318,22 @@ export class Media {
 /**
  * @param {MediaKind} kind
  * @param {string} source
+ * @returns {number | undefined} bit/s; undefined: as the browser likes
  */
-function maxBitrate(kind, source) {
+export function maxBitrate(kind, source) {
   if (kind === 'audio') return undefined;
   return source === 'screen' ? SCREEN_BPS : CAMERA_BPS;
 }
 
 /**
- * @param {RTCRtpSender} sender
- * @param {number} [bps]
- */
-async function limitBitrate(sender, bps) {
-  if (!bps) return;
-  const parameters = sender.getParameters();
-  for (const encoding of parameters.encodings) encoding.maxBitrate = bps;
-  await sender.setParameters(parameters);
-}
-
-/**
+ * Has a section that has not been offered yet list what is worth offering.
+ *
  * @param {RTCRtpTransceiver} transceiver
  * @param {MediaKind} kind
  * @param {RTCRtpCapabilities | null} capabilities
  * @param {VideoCodec} [first]
  */
-function preferCodecs(transceiver, kind, capabilities, first) {
+export function preferCodecs(transceiver, kind, capabilities, first) {
   const all = capabilities?.codecs ?? [];
   const codecs = kind === 'audio' ? audioCodecs(all) : videoCodecs(all, first);
   // An older browser without this offers all it has, which works too.

@@ -29,6 +29,7 @@
  * @typedef {object} PublicationCalls
  * @property {() => Promise<void>} mute  tells the server of `muted`
  * @property {() => Promise<void>} stop
+ * @property {() => void} replaced  `track` is another one
  */
 /**
  * Publication is one track that this client sends. The MediaStreamTrack stays
@@ -116,6 +117,10 @@ export type PublicationCalls = {
      */
     mute: () => Promise<void>;
     stop: () => Promise<void>;
+    /**
+     * `track` is another one
+     */
+    replaced: () => void;
 };
 import type { MediaKind } from './media.js';
 import type { Peer } from './roster.js';

@@ -32,6 +32,7 @@
  * @typedef {object} PublicationCalls
  * @property {() => Promise<void>} mute  tells the server of `muted`
  * @property {() => Promise<void>} stop
+ * @property {() => void} replaced  `track` is another one
  */
 
 /**
@@ -107,6 +108,7 @@ export class Publication {
     if (track) this.#prepare(track);
     await this.#state.transceiver?.sender.replaceTrack(track);
     this.#state.track = track;
+    this.#calls.replaced();
   }
 
   /** Ends the publication for everybody. A second call waits for the same end. */

@@ -10,6 +10,11 @@
  * @typedef {{state: PublicationState, handle: Publication}} Entry
  */
 /**
+ * A track that is sent, for another connection than the one to the SFU.
+ *
+ * @typedef {Pick<PublicationState, 'id' | 'kind' | 'source' | 'codec' | 'track'>} Sent
+ */
+/**
  * Publications is all that this client sends. What is sent changes only while
  * an offer has its turn, so that the list told to the server fits the SDP.
  */
@@ -41,6 +46,10 @@ export class Publications {
     publish(track: MediaStreamTrack, options: PublishOptions, self: Peer): Promise<Publication>;
     /** What the sending sections carry, for `join` and `publish`. @returns {wire.TrackOffer[]} */
     offers(): wire.TrackOffer[];
+    /** @returns {Sent[]} what is sent, as far as the server has named it */
+    sent(): Sent[];
+    /** @param {() => void} watcher  is called whenever sent() is different */
+    watch(watcher: () => void): void;
     /**
      * Takes the server's names for them.
      *
@@ -56,6 +65,10 @@ export type Entry = {
     state: PublicationState;
     handle: Publication;
 };
+/**
+ * A track that is sent, for another connection than the one to the SFU.
+ */
+export type Sent = Pick<PublicationState, "id" | "kind" | "source" | "codec" | "track">;
 import { Publication } from './publication.js';
 import type { PublishOptions } from './publication.js';
 import type { Peer } from './roster.js';

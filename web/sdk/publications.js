@@ -15,6 +15,12 @@ import { Publication } from './publication.js';
  */
 
 /**
+ * A track that is sent, for another connection than the one to the SFU.
+ *
+ * @typedef {Pick<PublicationState, 'id' | 'kind' | 'source' | 'codec' | 'track'>} Sent
+ */
+
+/**
  * Publications is all that this client sends. What is sent changes only while
  * an offer has its turn, so that the list told to the server fits the SDP.
  */
@@ -26,6 +32,8 @@ export class Publications {
   #active = [];
   /** @type {Map<string, Publication>} */
   #byId = new Map();
+  /** Is told whenever sent() is different. */
+  #watcher = () => {};
 
   /**
    * @param {Link} link
@@ -86,6 +94,16 @@ export class Publications {
     }));
   }
 
+  /** @returns {Sent[]} what is sent, as far as the server has named it */
+  sent() {
+    return this.#active.flatMap(({ state: { id, kind, source, codec, track } }) => (id ? [{ id, kind, source, codec, track }] : []));
+  }
+
+  /** @param {() => void} watcher  is called whenever sent() is different */
+  watch(watcher) {
+    this.#watcher = watcher;
+  }
+
   /**
    * Takes the server's names for them.
    *
@@ -102,6 +120,7 @@ export class Publications {
       state.id = id;
       this.#byId.set(id, handle);
     }
+    this.#watcher();
   }
 
   /**
@@ -131,6 +150,7 @@ export class Publications {
           await this.#link.request({ mute: { track: state.id, muted: state.muted } });
         },
         stop: () => this.#stop(entry),
+        replaced: () => this.#watcher(),
       }),
     };
     return entry;
@@ -152,6 +172,7 @@ export class Publications {
     this.#byId.delete(state.id);
     state.transceiver = null;
     state.track = null;
+    this.#watcher();
     if (transceiver) await this.#media.release(transceiver);
   }
 

@@ -19,6 +19,26 @@ export class Reception {
      */
     track(trackId: string): MediaStreamTrack | null;
     /**
+     * Has what comes directly from another peer take the place of what is in the
+     * slots. Call refresh() when that changes.
+     *
+     * @param {(trackId: string) => MediaStreamTrack | null} direct
+     */
+    prefer(direct: (trackId: string) => MediaStreamTrack | null): void;
+    /**
+     * Tells what is received of a track, should that be something else now.
+     *
+     * @param {string} trackId
+     */
+    refresh(trackId: string): void;
+    /**
+     * @param {string} trackId
+     * @returns {Promise<Progress & {mid: string} | null>} of the slot that a track is in
+     */
+    slotProgress(trackId: string): Promise<(Progress & {
+        mid: string;
+    }) | null>;
+    /**
      * Takes the server's word on what is in the slots.
      *
      * @param {wire.Slots} slots
@@ -54,6 +74,7 @@ export type ReceptionCalls = {
      */
     error: (error: import("./errors.js").HirobaError) => void;
 };
+import type { Progress } from './progress.js';
 import type * as wire from './messages.js';
 import type { Track } from './roster.js';
 import type { Shown } from './view.js';

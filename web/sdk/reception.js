@@ -5,7 +5,8 @@ import { View } from './view.js';
 /** @import { Media, MediaKind } from './media.js' */
 /** @import { Negotiation } from './negotiation.js' */
 /** @import { Peer, Roster, Track } from './roster.js' */
-/** @import { SlotChange, Why } from './slots.js' */
+/** @import { Progress } from './progress.js' */
+/** @import { Why } from './slots.js' */
 /** @import { Shown } from './view.js' */
 /** @import * as wire from './messages.js' */
 
@@ -43,6 +44,10 @@ export class Reception {
   #view;
   /** An offer for more slots is in line. */
   #growing = false;
+  /** What comes past the SFU, by track id. @type {(trackId: string) => MediaStreamTrack | null} */
+  #direct = () => null;
+  /** What was told last, by track id. @type {Map<string, {mediaStreamTrack: MediaStreamTrack | null, why: Why}>} */
+  #told = new Map();
 
   /**
    * @param {Link} link
@@ -70,8 +75,38 @@ export class Reception {
    * @returns {MediaStreamTrack | null} what is received of a track now
    */
   track(trackId) {
+    return this.#now(trackId).mediaStreamTrack;
+  }
+
+  /**
+   * Has what comes directly from another peer take the place of what is in the
+   * slots. Call refresh() when that changes.
+   *
+   * @param {(trackId: string) => MediaStreamTrack | null} direct
+   */
+  prefer(direct) {
+    this.#direct = direct;
+  }
+
+  /**
+   * Tells what is received of a track, should that be something else now.
+   *
+   * @param {string} trackId
+   */
+  refresh(trackId) {
+    const told = this.#told.get(trackId);
+    const { mediaStreamTrack, why } = this.#now(trackId);
+    if (mediaStreamTrack !== (told?.mediaStreamTrack ?? null) || why !== (told?.why ?? '')) this.#tell(trackId);
+  }
+
+  /**
+   * @param {string} trackId
+   * @returns {Promise<Progress & {mid: string} | null>} of the slot that a track is in
+   */
+  async slotProgress(trackId) {
     const carried = this.#slots.of(trackId);
-    return carried && !carried.why ? this.#media.slotTrack(carried.mid) : null;
+    const progress = carried && await this.#media.slotProgress(carried.mid);
+    return progress ? { ...progress, mid: carried.mid } : null;
   }
 
   /**
@@ -80,7 +115,7 @@ export class Reception {
    * @param {wire.Slots} slots
    */
   fill({ slots = [] }) {
-    for (const change of this.#slots.replace(slots)) this.#tell(change);
+    for (const { track } of this.#slots.replace(slots)) this.#tell(track);
   }
 
   /**
@@ -89,8 +124,7 @@ export class Reception {
    * @param {Track} track
    */
   published({ id }) {
-    const now = this.#slots.of(id);
-    if (now) this.#tell({ track: id, now });
+    if (this.#slots.of(id)) this.#tell(id);
     this.grow();
   }
 
@@ -139,11 +173,35 @@ export class Reception {
     return slotsToOpen({ open: this.#media.slotCount(kind), wanted, limit: this.#limit });
   }
 
-  /** @param {SlotChange} change */
-  #tell({ track: id, now }) {
+  /** @param {string} id  of a track */
+  #tell(id) {
     const track = this.#roster.track(id);
     // Not known yet, or removed before its slot was cleared: told by other events.
-    if (!track) return;
-    this.#calls.media({ track, peer: track.peer, mediaStreamTrack: this.track(id), why: now?.why ?? '' });
+    if (!track) {
+      this.#told.delete(id);
+      return;
+    }
+    const now = this.#now(id);
+    if (now.mediaStreamTrack || now.why) this.#told.set(id, now);
+    else this.#told.delete(id);
+    this.#calls.media({ track, peer: track.peer, ...now });
+  }
+
+  /**
+   * @param {string} id  of a track
+   * @returns {{mediaStreamTrack: MediaStreamTrack | null, why: Why}}
+   */
+  #now(id) {
+    const carried = this.#slots.of(id);
+    const direct = this.#direct(id);
+    let why = carried?.why ?? '';
+    if (direct) {
+      // A codec that the SFU cannot send here is no matter between two browsers.
+      if (why === 'CODEC_NOT_NEGOTIATED') why = '';
+      // Without a slot it has nobody else to say it.
+      if (this.#roster.track(id)?.muted) why = 'MUTED';
+    }
+    if (why) return { mediaStreamTrack: null, why };
+    return { mediaStreamTrack: direct ?? (carried && this.#media.slotTrack(carried.mid)), why };
   }
 }

@@ -10,7 +10,7 @@ function make(options = {}) {
     id: 't', kind: 'video', source: 'camera', muted: false, peer: {}, track,
     transceiver: { sender: { replaceTrack: async () => {} } }, ...options,
   });
-  const server = { refuses: false, stops: 0, /** @type {boolean[]} */ told: [] };
+  const server = { refuses: false, stops: 0, /** @type {boolean[]} */ told: [], /** @type {any[]} */ replaced: [] };
   const publication = new Publication(state, {
     mute: async () => {
       if (server.refuses) throw new HirobaError('TIMEOUT', 'no answer');
@@ -19,6 +19,7 @@ function make(options = {}) {
     stop: async () => {
       server.stops++;
     },
+    replaced: () => server.replaced.push(state.track),
   });
   return { publication, track, server };
 }
@@ -49,7 +50,7 @@ test('the last of two calls counts', async () => {
 });
 
 test('a track that takes the place of another is as muted as that was', async () => {
-  const { publication } = make({ muted: true });
+  const { publication, server } = make({ muted: true });
   const other = { kind: 'video', enabled: true, contentHint: '' };
   await publication.replace(/** @type {any} */ (other));
   assert.equal(other.enabled, false);
@@ -57,6 +58,7 @@ test('a track that takes the place of another is as muted as that was', async ()
   await publication.replace(null);
   await publication.unmute();
   assert.equal(publication.track, null);
+  assert.deepEqual(server.replaced, [other, null], 'other connections that carry it know');
 });
 
 test('a shared screen wants sharpness, unless its owner says otherwise', () => {

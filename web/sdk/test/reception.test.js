@@ -117,3 +117,39 @@ test('a slot may be filled before its track is known', () => {
   }
   assert.deepEqual(told, ['new media of 4']);
 });
+
+test('what comes directly takes the place of the slot, and gives it back', async (t) => {
+  /** @type {Map<string, any>} */
+  const direct = new Map();
+  const { reception, roster, told } = make({ videos: 2 });
+  reception.prefer((id) => direct.get(id) ?? null);
+  reception.fill({ slots: [{ mid: '4', track: 'v0', peer: 'ann' }, { mid: '5', track: 'v1', peer: 'ann', why: 'CODEC_NOT_NEGOTIATED' }] });
+  told.length = 0;
+  await t.test('nothing new is not told', () => {
+    reception.refresh('v0');
+    reception.refresh('v1');
+    assert.deepEqual(told, []);
+  });
+  await t.test('directly, whatever the SFU could send', () => {
+    direct.set('v0', 'direct 0').set('v1', 'direct 1');
+    reception.refresh('v0');
+    reception.refresh('v1');
+    assert.deepEqual(told.splice(0), ['v0 direct 0', 'v1 direct 1']);
+  });
+  await t.test('without a slot', () => {
+    reception.fill({ slots: [{ mid: '4' }] });
+    assert.equal(reception.track('v0'), 'direct 0');
+    told.length = 0;
+  });
+  await t.test('muted, though no slot says so', () => {
+    for (const _ of roster.apply({ trackUpdated: { peer: 'ann', track: { id: 'v0', kind: 'VIDEO', muted: true } } })) continue;
+    reception.refresh('v0');
+    assert.deepEqual(told.splice(0), ['v0  MUTED']);
+  });
+  await t.test('back', () => {
+    direct.clear();
+    reception.fill({ slots: [{ mid: '4', track: 'v1', peer: 'ann' }] });
+    reception.refresh('v1');
+    assert.deepEqual(told, ['v1 media of 4']);
+  });
+});
