@@ -69,7 +69,7 @@ func benchClients(task string) error {
 	}
 	ctx := context.Background()
 	if _, err := client.Join(ctx, client.Config{
-		URL: url, Room: "bench", API: plainAPI(), Tracks: []client.LocalTrack{{Track: track, Source: "camera"}},
+		Options: client.Options{URL: url}, Room: "bench", API: plainAPI(), Tracks: []client.LocalTrack{{Track: track, Source: "camera"}},
 	}); err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func benchClients(task string) error {
 		receiving.Add(1)
 		var once sync.Once
 		if _, err := client.Join(ctx, client.Config{
-			URL: url, Room: "bench", API: plainAPI(), VideoSlots: 1,
+			Options: client.Options{URL: url}, Room: "bench", API: plainAPI(), VideoSlots: 1,
 			OnTrack: func(_ string, track *webrtc.TrackRemote) {
 				buf := make([]byte, 1600)
 				for {

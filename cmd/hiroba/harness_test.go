@@ -74,8 +74,11 @@ func enter(t testing.TB, url, room string, change func(*client.Config)) *partici
 func tryEnter(t testing.TB, url, room string, change func(*client.Config)) (*participant, error) {
 	p := &participant{t: t, changed: make(chan struct{}), packets: map[string][]*rtp.Packet{}}
 	config := client.Config{
-		URL: url, Room: room, Name: t.Name(), AudioSlots: 2, VideoSlots: 2, API: loopbackAPI(t),
-		OnMessage: func(m *protocol.ServerMessage) { p.note(func() { p.heard = append(p.heard, m) }) },
+		Options: client.Options{
+			URL:    url,
+			Handle: func(m *protocol.ServerMessage) { p.note(func() { p.heard = append(p.heard, m) }) },
+		},
+		Room: room, Name: t.Name(), AudioSlots: 2, VideoSlots: 2, API: loopbackAPI(t),
 		OnData: func(_ string, f *dataframe.DataFrame) {
 			p.note(func() { p.frames = append(p.frames, f) })
 		},

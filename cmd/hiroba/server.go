@@ -99,9 +99,9 @@ func (s *server) assemble(config configs.Config, log *slog.Logger, registry *pro
 	} else if err := s.refuseTURN(); err != nil {
 		return err
 	}
-	keys, err := auth.ParseKeys(config.Keys.Reveal())
+	keys, err := accessKeys(config)
 	if err != nil {
-		return fmt.Errorf("keys: %w", err)
+		return err
 	}
 	if s.hooks, err = webhook.New(webhook.Config{
 		URLs: config.Webhook.URLs, Secret: []byte(config.Webhook.Secret.Reveal()), AllowPrivate: config.Webhook.AllowPrivate,

@@ -1,21 +1,18 @@
 // Package client is Hiroba's client for Go: for native applications, tests and
-// load. A Link is the signaling session alone; Join adds the media connection
-// to the SFU.
+// load. A Link is the signaling session alone, over any of the transports and
+// over cuts of the network; Join adds the media connection to the SFU.
 package client
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
+	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
-
-	"github.com/gorilla/websocket"
 
 	"github.com/hiroba-rtc/hiroba/signaling/protocol"
 )
@@ -24,107 +21,349 @@ const (
 	// welcomeTimeout bounds each of the two steps before the link is open: the
 	// handshake, and the server's welcome.
 	welcomeTimeout = 15 * time.Second
-	// writeTimeout bounds one write: a server that takes longer does not read.
-	writeTimeout = 10 * time.Second
+	// firstPause and longestPause bound the pauses between tries to reconnect.
+	firstPause   = 300 * time.Millisecond
+	longestPause = 20 * time.Second
+	// maxUnacknowledged is how many messages wait for the server to take them.
+	maxUnacknowledged = 1000
 )
 
-// Link is a signaling session over WebSocket. It is safe for concurrent use.
+var (
+	// ErrClosed is what a request gets when the link ends before its answer.
+	ErrClosed = errors.New("client: the link is closed")
+	// ErrAnswerLost is what a request gets when the server has carried it out,
+	// but its answer was among the messages that this client missed.
+	ErrAnswerLost = errors.New("client: it was carried out, but the answer is lost")
+	// ErrQueueFull is what Send returns when too much waits to be sent.
+	ErrQueueFull = errors.New("client: too many messages wait for the server")
+)
+
+// Options say how to reach a server.
+type Options struct {
+	// URL of the server, as "http://host:port".
+	URL string
+	// Token gives an access token whenever one is needed; nil for servers that
+	// need none.
+	Token func(context.Context) (string, error)
+	// Transport carries the session; WebSocket unless told.
+	Transport Transport
+	// Format is that of the messages on WebSocket.
+	Format protocol.Format
+	// HTTP makes the requests of the other transports; nil for a client that
+	// speaks HTTP/2 with and without TLS.
+	HTTP *http.Client
+	// Handle gets every message that answers no request, one at a time and in
+	// order. It must not wait for an answer itself. nil for none.
+	Handle func(*protocol.ServerMessage)
+	// OnState is told when the link is cut, with the error, and when it is back,
+	// with nil. nil for none.
+	OnState func(err error)
+	// NoReconnect ends the link with its first connection.
+	NoReconnect bool
+}
+
+// Link is a signaling session. When its connection is cut it makes another,
+// and nothing is lost or comes twice. It is safe for concurrent use.
 type Link struct {
-	conn    *websocket.Conn
-	format  protocol.Format
-	handle  func(*protocol.ServerMessage)
-	welcome *protocol.Welcome
-	period  time.Duration // of the heartbeat; the reader waits two and a half of them
+	options Options
+	place   place
+	welcome *protocol.Welcome // the first one
+	ctx     context.Context   // ends with Close
+	cancel  context.CancelFunc
 	done    chan struct{}
-	beating sync.WaitGroup
+	running sync.WaitGroup
 
-	writing sync.Mutex // held while a message is numbered and written
-	seq     uint64
+	writing sync.Mutex // held while messages are numbered and written
 
-	mu      sync.Mutex // guards all below
-	handled uint64     // number of the last message handled
-	lastID  uint64
-	waiting map[string]chan *protocol.ServerMessage
-	err     error // why the link ended
+	mu        sync.Mutex // guards all below
+	transport Transport
+	carrier   carrier // nil while there is none
+	resume    string
+	seq       uint64
+	sent      []*protocol.ClientMessage // not known to be taken
+	handled   uint64                    // number of the last message handled
+	lastID    uint64
+	waiting   map[string]*waiter
+	err       error // why the link ended
 }
 
-// ErrClosed is what a request gets when the link ends before its answer.
-var ErrClosed = errors.New("client: the link is closed")
+// waiter is somebody who waits for an answer.
+type waiter struct {
+	seq    uint64 // of the message asked with; 0 until it has one
+	answer chan outcome
+}
 
-// Dial opens a session with the server at base, as "http://host:port", and
-// waits for its welcome. Every message that answers no request goes to handle,
-// one at a time and in order; handle must not wait for an answer itself. The
-// link lives until Close, until the server ends it, or until the server is
-// neither heard nor reached any more.
-func Dial(ctx context.Context, base string, format protocol.Format, handle func(*protocol.ServerMessage)) (*Link, error) {
-	address, err := signalURL(base)
+type outcome struct {
+	message *protocol.ServerMessage
+	err     error
+}
+
+// Dial opens a session and waits for the server's welcome. The link lives
+// until Close, until the server ends it, or until the server has not been
+// reached for as long as it keeps a session.
+func Dial(ctx context.Context, options Options) (*Link, error) {
+	base, err := parseBase(options.URL)
 	if err != nil {
 		return nil, err
 	}
-	dialer := websocket.Dialer{
-		Proxy:             http.ProxyFromEnvironment,
-		HandshakeTimeout:  welcomeTimeout,
-		Subprotocols:      []string{format.Subprotocol()},
-		EnableCompression: true,
+	if options.Transport == "" {
+		options.Transport = WebSocket
 	}
-	conn, response, err := dialer.DialContext(ctx, address, nil)
-	if err != nil {
-		if response != nil {
-			return nil, fmt.Errorf("client: %s answered %s: %w", address, response.Status, err)
+	if dialers[options.Transport] == nil {
+		return nil, fmt.Errorf("client: there is no transport %q", options.Transport)
+	}
+	l := newLink(options)
+	if l.options.HTTP == nil {
+		l.options.HTTP = newHTTP()
+	}
+	l.place = place{base: base, http: l.options.HTTP, format: options.Format, silence: welcomeTimeout}
+	if err := l.connect(ctx); err != nil {
+		l.cancel()
+		return nil, fmt.Errorf("client: %s: %w", base.Host, err)
+	}
+	l.start()
+	return l, nil
+}
+
+func newLink(options Options) *Link {
+	l := &Link{options: options, transport: options.Transport, done: make(chan struct{}), waiting: map[string]*waiter{}}
+	l.ctx, l.cancel = context.WithCancel(context.Background())
+	return l
+}
+
+func (l *Link) start() {
+	l.running.Go(l.beat)
+	l.running.Go(l.run)
+}
+
+// newHTTP speaks HTTP/2 without TLS, too, which gRPC needs; a server that
+// speaks only HTTP/1.1 is not reached by it without TLS.
+func newHTTP() *http.Client {
+	var protocols http.Protocols
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	return &http.Client{Transport: &http.Transport{
+		Proxy: http.ProxyFromEnvironment, Protocols: &protocols, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
+	}}
+}
+
+// connect makes a connection and greets the server over it.
+func (l *Link) connect(ctx context.Context) error {
+	l.mu.Lock()
+	p, transport := l.place, l.transport
+	p.resume, p.after = l.resume, l.handled
+	l.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, welcomeTimeout)
+	defer cancel()
+	if l.options.Token != nil {
+		var err error
+		if p.access, err = l.options.Token(ctx); err != nil {
+			return fmt.Errorf("getting an access token: %w", err)
 		}
-		return nil, fmt.Errorf("client: connecting to %s: %w", address, err)
 	}
-	l, err := open(conn, format, handle)
+	c, err := dialers[transport](ctx, p)
 	if err != nil {
-		return nil, fmt.Errorf("client: %s: %w", address, err)
+		return err
 	}
-	return l, nil
+	if err := l.greet(c); err != nil {
+		c.close()
+		return err
+	}
+	return nil
 }
 
-// open waits for the welcome on a connection and makes a link of it.
-func open(conn *websocket.Conn, format protocol.Format, handle func(*protocol.ServerMessage)) (*Link, error) {
-	l := &Link{
-		conn: conn, format: format, handle: handle,
-		done:    make(chan struct{}),
-		waiting: map[string]chan *protocol.ServerMessage{},
-	}
-	first, err := l.readOne(welcomeTimeout)
-	if err == nil && first.GetWelcome() == nil {
-		err = errors.New("the first message is no welcome")
+// greet takes the welcome on a connection, sends again what the server has not
+// taken, and goes on over that connection.
+func (l *Link) greet(c carrier) error {
+	first, err := c.read()
+	if err == nil && first.GetError().GetFatal() {
+		err = first.GetError()
 	}
 	if err != nil {
-		conn.Close()
-		return nil, err
+		return err
 	}
-	l.welcome = first.GetWelcome()
-	l.period = time.Duration(max(l.welcome.GetHeartbeatMs(), 1000)) * time.Millisecond
-	pong := conn.PingHandler()
-	conn.SetPingHandler(func(data string) error {
-		return errors.Join(conn.SetReadDeadline(time.Now().Add(l.silence())), pong(data))
-	})
-	l.beating.Go(l.beat)
-	go l.read()
-	return l, nil
+	welcome := first.GetWelcome()
+	if welcome == nil {
+		return errors.New("the first message is no welcome")
+	}
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	l.mu.Lock()
+	if l.welcome == nil {
+		l.welcome = welcome
+		l.place.session = welcome.GetSession()
+		l.place.silence = time.Duration(max(welcome.GetHeartbeatMs(), 1000)) * time.Millisecond * 5 / 2
+	}
+	c.patience(l.place.silence)
+	l.resume = welcome.GetResume()
+	l.taken(welcome.GetReceived())
+	again := append([]*protocol.ClientMessage(nil), l.sent...)
+	l.carrier = c
+	ended := l.err != nil
+	l.mu.Unlock()
+	if ended {
+		return ErrClosed
+	}
+	if len(again) > 0 {
+		return c.write(again)
+	}
+	return nil
 }
 
-// silence is how long the server may be silent: as long as the client may.
-func (l *Link) silence() time.Duration { return l.period * 5 / 2 }
+// taken forgets what the server has. The caller holds mu.
+func (l *Link) taken(received uint64) {
+	for len(l.sent) > 0 && l.sent[0].GetSeq() <= received {
+		l.sent = l.sent[1:]
+	}
+}
 
-func signalURL(base string) (string, error) {
-	u, err := url.Parse(base)
-	if err != nil {
-		return "", fmt.Errorf("client: %q is no URL of a server: %w", base, err)
+// run reads, and connects anew, until the link ends.
+func (l *Link) run() {
+	defer close(l.done)
+	defer l.cancel()
+	for {
+		l.mu.Lock()
+		c := l.carrier
+		l.mu.Unlock()
+		err := l.read(c)
+		l.mu.Lock()
+		l.carrier = nil
+		over := l.err != nil
+		l.mu.Unlock()
+		c.close()
+		var final *protocol.Error
+		if over || l.options.NoReconnect || errors.As(err, &final) {
+			l.end(err)
+			return
+		}
+		if l.options.OnState != nil {
+			l.options.OnState(err)
+		}
+		if err := l.reconnect(); err != nil {
+			l.end(err)
+			return
+		}
+		if l.options.OnState != nil {
+			l.options.OnState(nil)
+		}
 	}
-	switch u.Scheme {
-	case "http":
-		u.Scheme = "ws"
-	case "https":
-		u.Scheme = "wss"
-	default:
-		return "", fmt.Errorf("client: %q is no URL of a server: it begins with neither http:// nor https://", base)
+}
+
+// reconnect tries until it succeeds, the server says that there is no more
+// session, or the session cannot be there any more.
+func (l *Link) reconnect() error {
+	lived := time.Duration(l.welcome.GetDetachedMs()) * time.Millisecond
+	deadline := time.Now().Add(lived)
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		err := l.connect(l.ctx)
+		var final *protocol.Error
+		switch {
+		case err == nil:
+			return nil
+		case errors.As(err, &final) && !final.GetRetry():
+			return final
+		case l.ctx.Err() != nil:
+			return ErrClosed
+		case time.Now().After(deadline):
+			return fmt.Errorf("client: the server was not reached for %v: %w", lived, err)
+		}
+		timer := time.NewTimer(pause/2 + rand.N(pause))
+		select {
+		case <-timer.C:
+		case <-l.ctx.Done():
+			timer.Stop()
+			return ErrClosed
+		}
 	}
-	u.Path = strings.TrimSuffix(u.Path, "/") + "/v1/signal"
-	return u.String(), nil
+}
+
+// read takes messages until the connection or the session ends.
+func (l *Link) read(c carrier) error {
+	for {
+		message, err := c.read()
+		if err != nil {
+			return err
+		}
+		if !l.note(message) {
+			continue
+		}
+		if fatal := message.GetError(); fatal.GetFatal() {
+			l.end(fatal)
+			return fatal
+		}
+		if !l.answer(message) && message.GetPong() == nil && message.GetWelcome() == nil && message.GetBody() != nil && l.options.Handle != nil {
+			l.options.Handle(message)
+		}
+	}
+}
+
+// note keeps what a message means for the session. It reports false when the
+// message was handled before.
+func (l *Link) note(message *protocol.ServerMessage) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if seq := message.GetSeq(); seq != 0 {
+		if seq <= l.handled {
+			return false
+		}
+		l.handled = seq
+	}
+	if pong := message.GetPong(); pong != nil {
+		l.taken(pong.GetReceived())
+	}
+	if message.GetJoined().GetSnapshot() {
+		// Answers to what was taken are gone; what was not is sent again.
+		first := l.seq + 1
+		if len(l.sent) > 0 {
+			first = l.sent[0].GetSeq()
+		}
+		for id, w := range l.waiting {
+			if w.seq != 0 && w.seq < first {
+				delete(l.waiting, id)
+				w.answer <- outcome{err: ErrAnswerLost}
+			}
+		}
+	}
+	return true
+}
+
+// answer gives a message to who waits for it.
+func (l *Link) answer(message *protocol.ServerMessage) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w, ok := l.waiting[message.GetRe()]
+	if ok {
+		delete(l.waiting, message.GetRe())
+		w.answer <- outcome{message: message}
+	}
+	return ok
+}
+
+// end notes the first reason and frees those who wait.
+func (l *Link) end(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil {
+		l.err = err
+	}
+	for id, w := range l.waiting {
+		w.answer <- outcome{err: errors.Join(ErrClosed, l.err)}
+		delete(l.waiting, id)
+	}
+}
+
+// beat tells the server that the client is there, and what it has handled.
+func (l *Link) beat() {
+	ticker := time.NewTicker(l.place.silence * 2 / 5)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-l.ctx.Done():
+			return
+		case <-ticker.C:
+			l.write(&protocol.ClientMessage{Body: &protocol.ClientMessage_Ping{Ping: &protocol.Ping{}}})
+		}
+	}
 }
 
 // Welcome is what the server said first. It must not be changed.
@@ -140,132 +379,83 @@ func (l *Link) Err() error {
 	return l.err
 }
 
-// readOne takes the next message, and waits so long for it.
-func (l *Link) readOne(patience time.Duration) (*protocol.ServerMessage, error) {
-	if err := l.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
-		return nil, err
-	}
-	_, data, err := l.conn.ReadMessage()
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
-		return nil, fmt.Errorf("client: the server was silent for %v: %w", patience, err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	message := &protocol.ServerMessage{}
-	return message, l.format.Unmarshal(data, message)
-}
-
-// read takes messages until the connection ends, for whatever reason.
-func (l *Link) read() {
-	defer close(l.done)
-	defer l.conn.Close()
-	for {
-		message, err := l.readOne(l.silence())
-		if err != nil {
-			l.end(err)
-			return
-		}
-		if fatal := message.GetError(); fatal.GetFatal() {
-			l.end(fatal)
-		}
-		if !l.answer(message) && message.GetPong() == nil {
-			l.handle(message)
-		}
-	}
-}
-
-// answer notes the message's number and gives it to who waits for it.
-func (l *Link) answer(message *protocol.ServerMessage) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.handled = max(l.handled, message.GetSeq())
-	waiter, ok := l.waiting[message.GetRe()]
-	if ok {
-		delete(l.waiting, message.GetRe())
-		waiter <- message
-	}
-	return ok
-}
-
-// end notes the first reason and frees those who wait.
-func (l *Link) end(err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.err == nil {
-		l.err = err
-	}
-	for id, waiter := range l.waiting {
-		close(waiter)
-		delete(l.waiting, id)
-	}
-}
-
-// beat tells the server that the client is there, and what it has handled.
-func (l *Link) beat() {
-	ticker := time.NewTicker(l.period)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-l.done:
-			return
-		case <-ticker.C:
-			if l.write(&protocol.ClientMessage{Body: &protocol.ClientMessage_Ping{Ping: &protocol.Ping{}}}) != nil {
-				return
-			}
-		}
-	}
-}
-
-// Send numbers a message and writes it. The caller sets id and body alone.
+// Send numbers a message and writes it, or keeps it until there is a
+// connection again. The caller sets id and body alone.
 func (l *Link) Send(message *protocol.ClientMessage) error {
+	// What cannot be encoded must not leave a gap in the numbers.
+	if _, err := protocol.Binary.Marshal(message); err != nil {
+		return fmt.Errorf("client: encoding a message: %w", err)
+	}
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	message.Seq = l.seq + 1
-	if err := l.writeLocked(message); err != nil {
-		return err
+	l.mu.Lock()
+	switch {
+	case l.err != nil:
+		defer l.mu.Unlock()
+		return errors.Join(ErrClosed, l.err)
+	case len(l.sent) >= maxUnacknowledged:
+		l.mu.Unlock()
+		return ErrQueueFull
 	}
 	l.seq++
+	message.Seq = l.seq
+	if w := l.waiting[message.GetId()]; w != nil {
+		w.seq = l.seq
+	}
+	l.sent = append(l.sent, message)
+	l.mu.Unlock()
+	l.writeLocked(message)
 	return nil
 }
 
-func (l *Link) write(message *protocol.ClientMessage) error {
+func (l *Link) write(message *protocol.ClientMessage) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	return l.writeLocked(message)
+	l.writeLocked(message)
 }
 
 // writeLocked is called with writing held. What cannot be written ends the
-// link: part of it may have gone out, so nothing can follow.
-func (l *Link) writeLocked(message *protocol.ClientMessage) error {
+// connection, and goes out over the next one.
+func (l *Link) writeLocked(message *protocol.ClientMessage) {
 	l.mu.Lock()
+	c := l.carrier
 	message.Ack = l.handled
 	l.mu.Unlock()
-	data, err := l.format.Marshal(message)
-	if err != nil {
-		return fmt.Errorf("client: encoding a message: %w", err)
+	if c == nil {
+		return
 	}
-	frame := websocket.TextMessage
-	if l.format == protocol.Binary {
-		frame = websocket.BinaryMessage
+	if c.write([]*protocol.ClientMessage{message}) != nil {
+		c.abort() // its reader finds out
 	}
-	err = l.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
-	if err == nil {
-		err = l.conn.WriteMessage(frame, data)
+}
+
+// Interrupt cuts the connection, as a bad network would: the link makes
+// another one.
+func (l *Link) Interrupt() {
+	l.mu.Lock()
+	c := l.carrier
+	l.mu.Unlock()
+	if c != nil {
+		c.abort()
 	}
-	if err != nil {
-		err = fmt.Errorf("client: sending a message: %w", err)
-		l.end(err)
-		l.conn.Close() // frees the reader
+}
+
+// Switch goes on over another transport.
+func (l *Link) Switch(transport Transport) error {
+	if dialers[transport] == nil {
+		return fmt.Errorf("client: there is no transport %q", transport)
 	}
-	return err
+	l.mu.Lock()
+	l.transport = transport
+	l.mu.Unlock()
+	l.Interrupt()
+	return nil
 }
 
 // Request sends a message and waits for its answer. An error of the server
 // comes back as a *protocol.Error.
 func (l *Link) Request(ctx context.Context, message *protocol.ClientMessage) (*protocol.ServerMessage, error) {
-	waiter := make(chan *protocol.ServerMessage, 1)
+	w := &waiter{answer: make(chan outcome, 1)}
 	l.mu.Lock()
 	if l.err != nil {
 		defer l.mu.Unlock()
@@ -273,7 +463,7 @@ func (l *Link) Request(ctx context.Context, message *protocol.ClientMessage) (*p
 	}
 	l.lastID++
 	message.Id = strconv.FormatUint(l.lastID, 36)
-	l.waiting[message.Id] = waiter
+	l.waiting[message.Id] = w
 	l.mu.Unlock()
 	defer l.forget(message.Id)
 
@@ -281,14 +471,11 @@ func (l *Link) Request(ctx context.Context, message *protocol.ClientMessage) (*p
 		return nil, err
 	}
 	select {
-	case answer, ok := <-waiter:
-		if !ok {
-			return nil, errors.Join(ErrClosed, l.Err())
-		}
-		if err := answer.GetError(); err != nil {
+	case got := <-w.answer:
+		if err := got.message.GetError(); err != nil {
 			return nil, err
 		}
-		return answer, nil
+		return got.message, got.err
 	case <-ctx.Done():
 		return nil, fmt.Errorf("client: waiting for an answer: %w", ctx.Err())
 	}
@@ -304,8 +491,12 @@ func (l *Link) forget(id string) {
 // Close ends the link without a word and waits for its goroutines. Leave the
 // room first to go politely.
 func (l *Link) Close() error {
-	err := l.conn.Close()
-	<-l.done
-	l.beating.Wait()
-	return err
+	l.end(ErrClosed)
+	l.cancel()
+	l.Interrupt()
+	l.running.Wait()
+	if l.options.HTTP != nil {
+		l.options.HTTP.CloseIdleConnections()
+	}
+	return nil
 }

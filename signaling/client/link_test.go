@@ -29,7 +29,7 @@ func (c taken) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // connect opens a link over a pipe to a server that says welcome and then does
 // what the test wants. A pipe holds nothing: who does not read stops the other
 // at once. Call it within a synctest bubble, where waiting takes no time.
-func connect(t *testing.T) (*Link, *websocket.Conn) {
+func linked(t *testing.T) (*Link, *websocket.Conn) {
 	t.Helper()
 	here, there := net.Pipe()
 	accepted := make(chan *websocket.Conn, 1)
@@ -59,10 +59,11 @@ func connect(t *testing.T) (*Link, *websocket.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := open(conn, protocol.Binary, func(*protocol.ServerMessage) {})
-	if err != nil {
+	l := newLink(Options{NoReconnect: true})
+	if err := l.greet(newSocket(conn, protocol.Binary, welcomeTimeout)); err != nil {
 		t.Fatal(err)
 	}
+	l.start()
 	server := <-accepted
 	<-accepted // the welcome is out
 	t.Cleanup(func() { _ = l.Close(); _ = server.Close() })
@@ -96,16 +97,16 @@ func endsAfter(t *testing.T, l *Link, since time.Time, want time.Duration, why s
 
 func TestASilentServerIsNoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, server := connect(t)
+		l, server := linked(t)
 		go drain(server)
-		endsAfter(t, l, time.Now(), heartbeat*5/2, "the server was silent for 25s")
+		endsAfter(t, l, time.Now(), heartbeat*5/2, "the server was silent for too long (25s)")
 	})
 }
 
 // A server that has nothing to say but WebSocket pings is there.
 func TestPingsKeepALinkOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, server := connect(t)
+		l, server := linked(t)
 		go drain(server)
 		for range 10 {
 			<-time.After(2 * heartbeat) // a step of the bubble's clock
@@ -120,21 +121,21 @@ func TestPingsKeepALinkOpen(t *testing.T) {
 func TestAServerThatDoesNotReadIsNoticed(t *testing.T) {
 	t.Run("by a request", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			l, _ := connect(t)
+			l, _ := linked(t)
 			begin := time.Now()
 			_, err := l.Request(t.Context(), &protocol.ClientMessage{
 				Body: &protocol.ClientMessage_Leave{Leave: &protocol.Leave{}},
 			})
-			if err == nil || !strings.Contains(err.Error(), "sending a message") {
+			if err == nil || !strings.Contains(err.Error(), "closed pipe") {
 				t.Errorf("the request ended with %v", err)
 			}
-			endsAfter(t, l, begin, writeTimeout, "sending a message")
+			endsAfter(t, l, begin, writeTimeout, "closed pipe")
 		})
 	})
 	t.Run("by a ping", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			l, _ := connect(t)
-			endsAfter(t, l, time.Now(), heartbeat+writeTimeout, "sending a message")
+			l, _ := linked(t)
+			endsAfter(t, l, time.Now(), heartbeat+writeTimeout, "closed pipe")
 		})
 	})
 }
@@ -143,7 +144,7 @@ func TestAServerThatDoesNotReadIsNoticed(t *testing.T) {
 // for it, and it leaves no gap in the numbers.
 func TestAMessageThatDoesNotEncodeLeavesNothingBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, server := connect(t)
+		l, server := linked(t)
 		say := func(text string) error {
 			return l.Send(&protocol.ClientMessage{Body: &protocol.ClientMessage_Message{
 				Message: &protocol.Message{Text: text},

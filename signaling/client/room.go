@@ -23,10 +23,11 @@ type LocalTrack struct {
 
 // Config says what to join, and with what.
 type Config struct {
-	// URL of the server, as "http://host:port".
-	URL        string
+	// Options say how to reach the server; Handle is set by Join.
+	Options
 	Room, Name string
-	Format     protocol.Format
+	// Metadata is what others are to know of this peer.
+	Metadata string
 
 	// Tracks are published with the first offer.
 	Tracks []LocalTrack
@@ -38,9 +39,6 @@ type Config struct {
 	// API makes the PeerConnection; nil for pion's defaults.
 	API *webrtc.API
 
-	// OnMessage gets every message that is no answer, in order. It must not
-	// wait for an answer itself. nil for none.
-	OnMessage func(*protocol.ServerMessage)
 	// OnTrack gets the stream of each slot once it carries something, in a
 	// goroutine of its own. It has to read until an error. nil for none.
 	OnTrack func(mid string, track *webrtc.TrackRemote)
@@ -74,12 +72,8 @@ func Join(ctx context.Context, config Config) (*Room, error) {
 		channels:  map[string]*webrtc.DataChannel{},
 		opened:    map[string]chan struct{}{},
 	}
-	handle := config.OnMessage
-	if handle == nil {
-		handle = func(*protocol.ServerMessage) {}
-	}
 	var err error
-	if r.link, err = Dial(ctx, config.URL, config.Format, handle); err != nil {
+	if r.link, err = Dial(ctx, config.Options); err != nil {
 		return nil, err
 	}
 	if err := r.negotiate(ctx, config); err != nil {
@@ -107,7 +101,7 @@ func (r *Room) negotiate(ctx context.Context, config Config) error {
 		return fmt.Errorf("client: making an offer: %w", err)
 	}
 	join := &protocol.Join{
-		Room: config.Room, Name: config.Name,
+		Room: config.Room, Name: config.Name, Metadata: config.Metadata,
 		Offer: &protocol.Description{To: protocol.SFU, Type: protocol.Description_OFFER, Sdp: offer.SDP},
 	}
 	for i, t := range transceivers {
