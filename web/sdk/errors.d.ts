@@ -2,8 +2,16 @@
  * Makes a HirobaError of what the server said.
  *
  * @param {import('./messages.js').Error} error
+ * @param {number} [retryAfterMs]
  */
-export function serverError({ code, message, retry }: import("./messages.js").Error): HirobaError;
+export function serverError({ code, message, retry }: import("./messages.js").Error, retryAfterMs?: number): HirobaError;
+/**
+ * Whether this is the network's word and not the server's: what is between may
+ * let another try, or another transport, through.
+ *
+ * @param {HirobaError} error
+ */
+export function isNetwork({ code }: HirobaError): boolean;
 /**
  * Wraps whatever was thrown; a HirobaError stays as it is.
  *
@@ -17,16 +25,18 @@ export function asHirobaError(thrown: unknown, code: HirobaErrorCode, message: s
  *
  * - `UNSUPPORTED`: this browser has no WebRTC.
  * - `UNREACHABLE`: no Hiroba server answered at the address.
- * - `LINK_LOST`: the signaling link broke; the room is over for this client.
+ * - `LINK_LOST`: the signaling link broke and could not be made again in time; the room is over for this client.
  * - `MEDIA_UNREACHABLE`: no media path to the server works now; it is tried again by itself.
- * - `TIMEOUT`: the server took too long to answer.
+ * - `TIMEOUT`: the server, or the peer that was asked, took too long to answer.
+ * - `ANSWER_LOST`: the server took this, but its answer was lost while the link was broken.
+ * - `QUEUE_FULL`: too much waits to be taken by the server.
  * - `CLOSED`: the room was left before this could be done.
  * - `CHANNEL_CLOSED`: the DataChannel is gone although the room is not.
  * - `BAD_FRAME`: bytes came in over a DataChannel that are no DataFrame.
  *
  * @typedef {import('./messages.js').ErrorCode
  *   | 'UNSUPPORTED' | 'UNREACHABLE' | 'LINK_LOST' | 'MEDIA_UNREACHABLE'
- *   | 'TIMEOUT' | 'CLOSED' | 'CHANNEL_CLOSED' | 'BAD_FRAME'} HirobaErrorCode
+ *   | 'TIMEOUT' | 'ANSWER_LOST' | 'QUEUE_FULL' | 'CLOSED' | 'CHANNEL_CLOSED' | 'BAD_FRAME'} HirobaErrorCode
  */
 /**
  * HirobaError says in one sentence for a person what happened and what to do.
@@ -36,10 +46,11 @@ export class HirobaError extends Error {
     /**
      * @param {HirobaErrorCode} code
      * @param {string} message
-     * @param {{retry?: boolean, cause?: unknown}} [more]
+     * @param {{retry?: boolean, retryAfterMs?: number, cause?: unknown}} [more]
      */
-    constructor(code: HirobaErrorCode, message: string, { retry, cause }?: {
+    constructor(code: HirobaErrorCode, message: string, { retry, retryAfterMs, cause }?: {
         retry?: boolean;
+        retryAfterMs?: number;
         cause?: unknown;
     });
     /** @readonly */
@@ -48,17 +59,21 @@ export class HirobaError extends Error {
     readonly code: HirobaErrorCode;
     /** Whether the same thing may succeed later. @readonly */
     readonly retry: boolean;
+    /** How long to wait before that, when the server said so; else 0. @readonly */
+    readonly retryAfterMs: number;
 }
 /**
  * What the SDK itself can fail with; the server's own codes come on top.
  *
  * - `UNSUPPORTED`: this browser has no WebRTC.
  * - `UNREACHABLE`: no Hiroba server answered at the address.
- * - `LINK_LOST`: the signaling link broke; the room is over for this client.
+ * - `LINK_LOST`: the signaling link broke and could not be made again in time; the room is over for this client.
  * - `MEDIA_UNREACHABLE`: no media path to the server works now; it is tried again by itself.
- * - `TIMEOUT`: the server took too long to answer.
+ * - `TIMEOUT`: the server, or the peer that was asked, took too long to answer.
+ * - `ANSWER_LOST`: the server took this, but its answer was lost while the link was broken.
+ * - `QUEUE_FULL`: too much waits to be taken by the server.
  * - `CLOSED`: the room was left before this could be done.
  * - `CHANNEL_CLOSED`: the DataChannel is gone although the room is not.
  * - `BAD_FRAME`: bytes came in over a DataChannel that are no DataFrame.
  */
-export type HirobaErrorCode = import("./messages.js").ErrorCode | "UNSUPPORTED" | "UNREACHABLE" | "LINK_LOST" | "MEDIA_UNREACHABLE" | "TIMEOUT" | "CLOSED" | "CHANNEL_CLOSED" | "BAD_FRAME";
+export type HirobaErrorCode = import("./messages.js").ErrorCode | "UNSUPPORTED" | "UNREACHABLE" | "LINK_LOST" | "MEDIA_UNREACHABLE" | "TIMEOUT" | "ANSWER_LOST" | "QUEUE_FULL" | "CLOSED" | "CHANNEL_CLOSED" | "BAD_FRAME";

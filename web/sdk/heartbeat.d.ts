@@ -9,12 +9,14 @@ export class Heartbeat {
      * @param {number} periodMs
      * @param {{ping: () => void, dead: () => void}} calls  dead comes at most once
      */
-    constructor(periodMs: number, { ping, dead }: {
+    constructor(periodMs: number, calls: {
         ping: () => void;
         dead: () => void;
     });
     /** Anything at all came from the other side. */
     heard(): void;
+    /** There is reason to doubt that somebody is there: finds out within 5 seconds. */
+    probe(): void;
     stop(): void;
     #private;
 }

@@ -7,12 +7,16 @@
  */
 export function connect(options: import("./room.js").ConnectOptions): Promise<Room>;
 export { HirobaError } from "./errors.js";
+export { Moderation } from "./moderation.js";
 export { Publication } from "./publication.js";
 export { Room } from "./room.js";
+export type Reconnecting = import("./attachment.js").Reconnecting;
+export type TransportName = import("./carrier.js").TransportName;
 export type HirobaErrorCode = import("./errors.js").HirobaErrorCode;
 export type PublishOptions = import("./publication.js").PublishOptions;
 export type MediaChange = import("./reception.js").MediaChange;
 export type ConnectOptions = import("./room.js").ConnectOptions;
+export type Knock = import("./room-events.js").Knock;
 export type PeerSignal = import("./room-events.js").PeerSignal;
 export type RoomData = import("./room-events.js").RoomData;
 export type RoomEvents = import("./room-events.js").RoomEvents;
@@ -21,6 +25,9 @@ export type RoomState = import("./room-events.js").RoomState;
 export type LeftReason = import("./roster.js").LeftReason;
 export type Peer = import("./roster.js").Peer;
 export type Track = import("./roster.js").Track;
+export type Grant = import("./settings.js").Grant;
+export type RoomSettings = import("./settings.js").RoomSettings;
+export type Topology = import("./settings.js").Topology;
 export type Why = import("./slots.js").Why;
 export type Shown = import("./view.js").Shown;
 import { Room } from './room.js';

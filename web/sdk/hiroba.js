@@ -29,6 +29,7 @@
 import { Room } from './room.js';
 
 export { HirobaError } from './errors.js';
+export { Moderation } from './moderation.js';
 export { Publication } from './publication.js';
 export { Room } from './room.js';
 
@@ -43,10 +44,13 @@ export function connect(options) {
   return Room.connect(options);
 }
 
+/** @typedef {import('./attachment.js').Reconnecting} Reconnecting */
+/** @typedef {import('./carrier.js').TransportName} TransportName */
 /** @typedef {import('./errors.js').HirobaErrorCode} HirobaErrorCode */
 /** @typedef {import('./publication.js').PublishOptions} PublishOptions */
 /** @typedef {import('./reception.js').MediaChange} MediaChange */
 /** @typedef {import('./room.js').ConnectOptions} ConnectOptions */
+/** @typedef {import('./room-events.js').Knock} Knock */
 /** @typedef {import('./room-events.js').PeerSignal} PeerSignal */
 /** @typedef {import('./room-events.js').RoomData} RoomData */
 /** @typedef {import('./room-events.js').RoomEvents} RoomEvents */
@@ -55,5 +59,8 @@ export function connect(options) {
 /** @typedef {import('./roster.js').LeftReason} LeftReason */
 /** @typedef {import('./roster.js').Peer} Peer */
 /** @typedef {import('./roster.js').Track} Track */
+/** @typedef {import('./settings.js').Grant} Grant */
+/** @typedef {import('./settings.js').RoomSettings} RoomSettings */
+/** @typedef {import('./settings.js').Topology} Topology */
 /** @typedef {import('./slots.js').Why} Why */
 /** @typedef {import('./view.js').Shown} Shown */

@@ -82,7 +82,7 @@ export class Negotiation {
       const answer = await say(await this.#media.offer());
       await this.#media.answer(answer);
     } catch (error) {
-      if (error instanceof HirobaError && error.code === 'TIMEOUT') this.#broken(error);
+      if (error instanceof HirobaError && (error.code === 'TIMEOUT' || error.code === 'ANSWER_LOST')) this.#broken(error);
       await this.#media.rollback();
       await undo?.();
       // Whatever a closed PeerConnection threw, the end is the reason.

@@ -69,6 +69,8 @@ export class Publication {
     replace(track: MediaStreamTrack | null): Promise<void>;
     /** Ends the publication for everybody. A second call waits for the same end. */
     stop(): Promise<void>;
+    /** A moderator has muted it; unmute() takes that back. */
+    mutedByServer(): void;
     #private;
 }
 /**

@@ -117,6 +117,12 @@ export class Publication {
     return this.#stopped;
   }
 
+  /** A moderator has muted it; unmute() takes that back. */
+  mutedByServer() {
+    this.#state.muted = true;
+    this.#enable(false);
+  }
+
   /** @param {boolean} muted */
   async #setMuted(muted) {
     const before = this.muted;

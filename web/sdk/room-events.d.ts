@@ -1,10 +1,12 @@
 /**
- * - `connecting`: media does not flow yet, or a broken path is being repaired
+ * - `connecting`: media does not flow yet, for the first time
  * - `connected`: signaling and media are up
- * - `lost`: the server is gone; join again
+ * - `reconnecting`: one of them broke and is being repaired; the other goes on, and what
+ *   is said meanwhile is sent later
+ * - `lost`: that did not succeed in time, or the server is gone; join again
  * - `closed`: left, or ended by the server for good
  */
-export type RoomState = "connecting" | "connected" | "lost" | "closed";
+export type RoomState = "connecting" | "connected" | "reconnecting" | "lost" | "closed";
 /**
  * Something that was emitted by a peer.
  */
@@ -60,11 +62,33 @@ export type PeerSignal = {
     candidate?: wire.Candidate | undefined;
 };
 /**
+ * Somebody who waits to be let in; told to moderators.
+ */
+export type Knock = {
+    /**
+     * peer id, for moderate.admit() and moderate.refuse()
+     */
+    peer: string;
+    name: string;
+    /**
+     * who it is beyond this room; may be empty
+     */
+    user: string;
+    metadata: string;
+};
+/**
  * The events of a Room and the arguments of their handlers.
  */
 export type RoomEvents = {
     "state": [state: RoomState, error?: HirobaError];
     "peer-joined": [peer: Peer];
+    "reconnecting": [how: Reconnecting];
+    "transport": [transport: TransportName];
+    "access-expiring": [expiresMs: number];
+    "room-updated": [settings: RoomSettings];
+    "topology": [topology: Topology];
+    "knock": [knock: Knock, over: boolean];
+    "peer-updated": [peer: Peer];
     "peer-left": [peer: Peer, reason: LeftReason];
     "track-published": [track: Track, peer: Peer];
     "track-updated": [track: Track, peer: Peer];
@@ -80,6 +104,10 @@ export type RoomEvents = {
 import type * as wire from './messages.js';
 import type { HirobaError } from './errors.js';
 import type { Peer } from './roster.js';
+import type { Reconnecting } from './attachment.js';
+import type { TransportName } from './carrier.js';
+import type { RoomSettings } from './settings.js';
+import type { Topology } from './settings.js';
 import type { LeftReason } from './roster.js';
 import type { Track } from './roster.js';
 import type { MediaChange } from './reception.js';

@@ -2,16 +2,21 @@
 
 /** @import { HirobaError } from './errors.js' */
 /** @import * as wire from './messages.js' */
+/** @import { Reconnecting } from './attachment.js' */
+/** @import { TransportName } from './carrier.js' */
 /** @import { MediaChange } from './reception.js' */
 /** @import { LeftReason, Peer, Track } from './roster.js' */
+/** @import { RoomSettings, Topology } from './settings.js' */
 
 /**
- * - `connecting`: media does not flow yet, or a broken path is being repaired
+ * - `connecting`: media does not flow yet, for the first time
  * - `connected`: signaling and media are up
- * - `lost`: the server is gone; join again
+ * - `reconnecting`: one of them broke and is being repaired; the other goes on, and what
+ *   is said meanwhile is sent later
+ * - `lost`: that did not succeed in time, or the server is gone; join again
  * - `closed`: left, or ended by the server for good
  *
- * @typedef {'connecting' | 'connected' | 'lost' | 'closed'} RoomState
+ * @typedef {'connecting' | 'connected' | 'reconnecting' | 'lost' | 'closed'} RoomState
  */
 
 /**
@@ -49,11 +54,28 @@
  */
 
 /**
+ * Somebody who waits to be let in; told to moderators.
+ *
+ * @typedef {object} Knock
+ * @property {string} peer  peer id, for moderate.admit() and moderate.refuse()
+ * @property {string} name
+ * @property {string} user  who it is beyond this room; may be empty
+ * @property {string} metadata
+ */
+
+/**
  * The events of a Room and the arguments of their handlers.
  *
  * @typedef {{
  *   'state': [state: RoomState, error?: HirobaError],
  *   'peer-joined': [peer: Peer],
+ *   'reconnecting': [how: Reconnecting],
+ *   'transport': [transport: TransportName],
+ *   'access-expiring': [expiresMs: number],
+ *   'room-updated': [settings: RoomSettings],
+ *   'topology': [topology: Topology],
+ *   'knock': [knock: Knock, over: boolean],
+ *   'peer-updated': [peer: Peer],
  *   'peer-left': [peer: Peer, reason: LeftReason],
  *   'track-published': [track: Track, peer: Peer],
  *   'track-updated': [track: Track, peer: Peer],

@@ -1,6 +1,7 @@
 /**
  * Room is this client's part in one room, from connect() until leave() or until
- * the link is lost. Whoever is there when connect() resolves is in `peers`, and
+ * the link is lost for good. A connection that breaks is made again, over
+ * whichever transport gets through; media goes on meanwhile. Whoever is there when connect() resolves is in `peers`, and
  * what is received of them is told by `media` events right after. Every later
  * change is an event, and none is missed by a handler that is added in the turn
  * in which connect() resolves.
@@ -29,6 +30,18 @@ export class Room {
     /** Everybody else, by peer id. */
     get peers(): ReadonlyMap<string, Peer>;
     get state(): RoomState;
+    /** What carries signaling now; '' while the connection is broken. */
+    get transport(): "" | TransportName;
+    /** How the room is run. */
+    get settings(): import("./settings.js").RoomSettings;
+    /** How its media flows. */
+    get topology(): import("./settings.js").Topology;
+    /** What was said to everybody before this client came, oldest first, as far as the room keeps it. */
+    get history(): RoomMessage[];
+    /** Who waits to be let in, by peer id; known to moderators. */
+    get knocks(): ReadonlyMap<string, import("./room-events.js").Knock>;
+    /** What peers with the grant `admin` may do. */
+    get moderate(): Moderation;
     /** What this client sends, by track id. */
     get publications(): ReadonlyMap<string, Publication>;
     /**
@@ -50,12 +63,43 @@ export class Room {
      *
      * @param {string} topic  up to 64 bytes; `chat` is what the call page shows
      * @param {unknown} value  a string goes as it is, anything else as JSON
-     * @param {{to?: string[]}} [options]  peer ids; everybody else unless told
+     * @param {EmitOptions} [options]
      * @returns {Promise<void>} resolves when the server took it
      */
-    emit(topic: string, value: unknown, { to }?: {
-        to?: string[];
-    }): Promise<void>;
+    emit(topic: string, value: unknown, options?: EmitOptions): Promise<void>;
+    /**
+     * Asks others something, who answer by answer().
+     *
+     * @param {string} topic
+     * @param {unknown} value
+     * @param {EmitOptions} [options]  10 seconds unless told
+     * @returns {Promise<any>} of one peer, its answer; of several in `to`, a Map of those that
+     *   came in time, by peer id; of everybody, the first answer. Rejects with HirobaError:
+     *   TIMEOUT when nobody answered, NO_SUCH_PEER when the one who was asked has left
+     */
+    ask(topic: string, value: unknown, options?: EmitOptions): Promise<any>;
+    /**
+     * Answers what others ask under a topic; it is no `message` event then. One
+     * handler per topic: a later one takes the place.
+     *
+     * @param {string} topic
+     * @param {AnswerHandler} handler
+     * @returns {() => void} takes the handler away again
+     */
+    answer(topic: string, handler: AnswerHandler): () => void;
+    /**
+     * Changes what others know of this peer.
+     *
+     * @param {string} metadata  up to 4 KiB
+     */
+    setMetadata(metadata: string): Promise<void>;
+    /**
+     * Goes on with another access token, for applications that gave theirs as a
+     * text; see `access-expiring`.
+     *
+     * @param {string} token
+     */
+    authenticate(token: string): Promise<void>;
     /**
      * Sends a track to the room.
      *
@@ -80,7 +124,7 @@ export class Room {
      * @returns {Promise<void>} resolves when the browser took it, which it does
      *   not while more than 1 MiB is unsent: await it before the next
      */
-    send(payload: Uint8Array | string, { to, topic, channel }?: {
+    send(payload: Uint8Array | string, options?: {
         to?: string[];
         topic?: string;
         channel?: ChannelName;
@@ -120,11 +164,38 @@ export type ConnectOptions = {
      * those that the server names unless told
      */
     iceServers?: RTCIceServer[] | undefined;
+    /**
+     * access token, where the server wants one; a function is asked
+     * again whenever a fresh one is needed
+     */
+    token?: TokenSource | undefined;
+    /**
+     * whatever others should know of this peer, up to 4 KiB
+     */
+    metadata?: string | undefined;
+    /**
+     * somebody has to let this client in; connect() goes on waiting
+     */
+    onWaiting?: (() => void) | undefined;
+    /**
+     * gives up connecting
+     */
+    signal?: AbortSignal | undefined;
+    /**
+     * those to use, best first; all unless told
+     */
+    transports?: TransportName[] | undefined;
 };
 import type { Peer } from './roster.js';
 import type { RoomState } from './room-events.js';
+import type { TransportName } from './carrier.js';
+import type { RoomMessage } from './room-events.js';
+import { Moderation } from './moderation.js';
 import type { Publication } from './publication.js';
 import type { RoomEvents } from './room-events.js';
+import type { EmitOptions } from './talk.js';
+import type { AnswerHandler } from './talk.js';
 import type { PublishOptions } from './publication.js';
 import type { Shown } from './view.js';
 import type { ChannelName } from './room-events.js';
+import type { TokenSource } from './credentials.js';

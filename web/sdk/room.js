@@ -1,19 +1,24 @@
-import { Channel } from './channel.js';
+import { Data } from './data.js';
 import { asHirobaError, HirobaError, serverError } from './errors.js';
 import { Events } from './events.js';
-import { decodeFrame, encodeFrame } from './frame.js';
+import { Hall } from './hall.js';
 import { iceServersFor } from './ice.js';
 import { Link } from './link.js';
 import { Media } from './media.js';
+import { Moderation } from './moderation.js';
 import { Negotiation } from './negotiation.js';
 import { Publications } from './publications.js';
 import { Reception } from './reception.js';
-import { Roster } from './roster.js';
+import { describe, described, Roster } from './roster.js';
+import { Talk } from './talk.js';
 
 /** @import * as wire from './messages.js' */
 /** @import { Publication, PublishOptions } from './publication.js' */
-/** @import { ChannelName, PeerSignal, RoomEvents, RoomState } from './room-events.js' */
-/** @import { Peer } from './roster.js' */
+/** @import { TransportName } from './carrier.js' */
+/** @import { TokenSource } from './credentials.js' */
+/** @import { ChannelName, PeerSignal, RoomEvents, RoomMessage, RoomState } from './room-events.js' */
+/** @import { Peer, RosterChange } from './roster.js' */
+/** @import { AnswerHandler, EmitOptions } from './talk.js' */
 /** @import { Shown } from './view.js' */
 
 /**
@@ -24,6 +29,12 @@ import { Roster } from './roster.js';
  * @property {({track: MediaStreamTrack} & PublishOptions)[]} [tracks]  published with the first offer
  * @property {RTCIceTransportPolicy} [iceTransportPolicy]
  * @property {RTCIceServer[]} [iceServers]  those that the server names unless told
+ * @property {TokenSource} [token]  access token, where the server wants one; a function is asked
+ *   again whenever a fresh one is needed
+ * @property {string} [metadata]  whatever others should know of this peer, up to 4 KiB
+ * @property {() => void} [onWaiting]  somebody has to let this client in; connect() goes on waiting
+ * @property {AbortSignal} [signal]  gives up connecting
+ * @property {TransportName[]} [transports]  those to use, best first; all unless told
  */
 
 /** Leaving waits no longer than this for the server to say that it knows. */
@@ -33,7 +44,8 @@ const REASON_MS = 1000;
 
 /**
  * Room is this client's part in one room, from connect() until leave() or until
- * the link is lost. Whoever is there when connect() resolves is in `peers`, and
+ * the link is lost for good. A connection that breaks is made again, over
+ * whichever transport gets through; media goes on meanwhile. Whoever is there when connect() resolves is in `peers`, and
  * what is received of them is told by `media` events right after. Every later
  * change is an event, and none is missed by a handler that is added in the turn
  * in which connect() resolves.
@@ -45,17 +57,26 @@ export class Room {
   /** @type {RoomState} */
   #state = 'connecting';
   #joined = false;
+  #wasConnected = false;
+  /** @type {RoomMessage[]} */
+  #history = [];
 
   /** @type {Events<RoomEvents>} */
   #events = new Events();
   #roster = new Roster();
+  #hall = new Hall({
+    settings: (settings) => this.#events.fire('room-updated', settings),
+    topology: (topology) => this.#events.fire('topology', topology),
+    knock: (knock, over) => this.#events.fire('knock', knock, over),
+  });
   #link;
+  #talk;
+  #moderation;
   #media;
   #negotiation;
   #publications;
   #reception;
-  /** @type {Record<ChannelName, Channel>} */
-  #channels;
+  #data;
   /** An offer for a new path is in line. */
   #restarting = false;
   /** That there is no path was told, and there has been none since. */
@@ -79,15 +100,21 @@ export class Room {
     let link;
     /** @type {Room | undefined} */
     let room;
+    const { url = location.origin, token, transports, signal } = options;
+    const abort = () => link?.close(new HirobaError('CLOSED', 'Joining was given up.'));
     try {
-      link = await Link.open(options.url ?? location.origin);
+      link = await Link.open(url, { token, transports, signal });
       room = new Room(link, options);
+      signal?.addEventListener('abort', abort);
+      if (signal?.aborted) abort();
       await room.#join(options);
     } catch (error) {
       const reason = asHirobaError(error, 'INTERNAL', `Joining the room failed: ${error}`);
       if (room) room.#end('closed', reason);
       link?.close(reason);
       throw reason;
+    } finally {
+      signal?.removeEventListener('abort', abort);
     }
     // After the caller's own `await connect(…)` has gone on and added handlers.
     setTimeout(() => room.#listen());
@@ -101,8 +128,13 @@ export class Room {
    * @param {Link} link
    * @param {ConnectOptions} options
    */
-  constructor(link, { name = '', iceServers, iceTransportPolicy = 'all' }) {
+  constructor(link, { name = '', metadata = '', iceServers, iceTransportPolicy = 'all' }) {
     this.#link = link;
+    this.#moderation = new Moderation(link);
+    this.#talk = new Talk(link, (message) => {
+      this.#events.fire('message', message);
+      this.#events.fire(`message:${message.topic}`, message);
+    });
     this.#media = new Media({ iceServers: iceServers ?? iceServersFor(link.welcome.iceServers, iceTransportPolicy), iceTransportPolicy }, {
       candidate: (candidate) => link.tell({ candidate: { to: 'sfu', ...candidate } }),
       badCandidate: (cause) => this.#fail(new HirobaError('BAD_CANDIDATE',
@@ -115,15 +147,15 @@ export class Room {
     });
     this.#negotiation = new Negotiation(link, this.#media, (error) => this.#end('lost', error));
     this.#publications = new Publications(link, this.#media, this.#negotiation);
-    this.#self = { id: '', name, tracks: this.#publications.byId };
+    this.#self = { id: '', tracks: this.#publications.byId, ...described({ name, metadata }) };
     this.#reception = new Reception(link, this.#media, this.#negotiation, this.#roster, {
       media: (change) => this.#events.fire('media', change),
       error: (error) => this.#fail(error),
     });
-    this.#channels = {
-      reliable: this.#openChannel('reliable', { ordered: true }),
-      lossy: this.#openChannel('lossy', { ordered: false, maxRetransmits: 0 }),
-    };
+    this.#data = new Data(this.#media, {
+      data: (data) => this.#events.fire('data', data),
+      failed: (error) => this.#fail(error),
+    });
     globalThis.addEventListener('pagehide', () => this.#abandon(), { signal: this.#stop.signal });
   }
 
@@ -144,6 +176,36 @@ export class Room {
 
   get state() {
     return this.#state;
+  }
+
+  /** What carries signaling now; '' while the connection is broken. */
+  get transport() {
+    return this.#link.transport;
+  }
+
+  /** How the room is run. */
+  get settings() {
+    return this.#hall.settings;
+  }
+
+  /** How its media flows. */
+  get topology() {
+    return this.#hall.topology;
+  }
+
+  /** What was said to everybody before this client came, oldest first, as far as the room keeps it. */
+  get history() {
+    return this.#history;
+  }
+
+  /** Who waits to be let in, by peer id; known to moderators. */
+  get knocks() {
+    return this.#hall.knocks;
+  }
+
+  /** What peers with the grant `admin` may do. */
+  get moderate() {
+    return this.#moderation;
   }
 
   /** What this client sends, by track id. */
@@ -176,12 +238,56 @@ export class Room {
    *
    * @param {string} topic  up to 64 bytes; `chat` is what the call page shows
    * @param {unknown} value  a string goes as it is, anything else as JSON
-   * @param {{to?: string[]}} [options]  peer ids; everybody else unless told
+   * @param {EmitOptions} [options]
    * @returns {Promise<void>} resolves when the server took it
    */
-  async emit(topic, value, { to = [] } = {}) {
-    const text = typeof value === 'string' ? value : JSON.stringify(value) ?? '';
-    await this.#link.request({ message: { to, topic, text } });
+  emit(topic, value, options) {
+    return this.#talk.emit(topic, value, options);
+  }
+
+  /**
+   * Asks others something, who answer by answer().
+   *
+   * @param {string} topic
+   * @param {unknown} value
+   * @param {EmitOptions} [options]  10 seconds unless told
+   * @returns {Promise<any>} of one peer, its answer; of several in `to`, a Map of those that
+   *   came in time, by peer id; of everybody, the first answer. Rejects with HirobaError:
+   *   TIMEOUT when nobody answered, NO_SUCH_PEER when the one who was asked has left
+   */
+  ask(topic, value, options) {
+    return this.#talk.ask(topic, value, options);
+  }
+
+  /**
+   * Answers what others ask under a topic; it is no `message` event then. One
+   * handler per topic: a later one takes the place.
+   *
+   * @param {string} topic
+   * @param {AnswerHandler} handler
+   * @returns {() => void} takes the handler away again
+   */
+  answer(topic, handler) {
+    return this.#talk.answer(topic, handler);
+  }
+
+  /**
+   * Changes what others know of this peer.
+   *
+   * @param {string} metadata  up to 4 KiB
+   */
+  async setMetadata(metadata) {
+    await this.#link.request({ metadata: { metadata } });
+  }
+
+  /**
+   * Goes on with another access token, for applications that gave theirs as a
+   * text; see `access-expiring`.
+   *
+   * @param {string} token
+   */
+  async authenticate(token) {
+    await this.#link.authenticate(token);
   }
 
   /**
@@ -214,15 +320,8 @@ export class Room {
    * @returns {Promise<void>} resolves when the browser took it, which it does
    *   not while more than 1 MiB is unsent: await it before the next
    */
-  async send(payload, { to = [], topic = '', channel = 'reliable' } = {}) {
-    const bytes = typeof payload === 'string' ? new TextEncoder().encode(payload) : payload;
-    const frame = encodeFrame({ to, topic, payload: bytes });
-    const limit = this.#media.maxMessageSize;
-    if (frame.length > limit) {
-      throw new HirobaError('MESSAGE_TOO_LARGE',
-        `The frame has ${frame.length} bytes; the channel takes up to ${limit}. Send it in parts.`);
-    }
-    await this.#channels[channel].send(frame);
+  send(payload, options = {}) {
+    return this.#data.send(payload, options);
   }
 
   /** @returns {Promise<RTCStatsReport>} of the PeerConnection to the SFU */
@@ -246,7 +345,7 @@ export class Room {
   }
 
   /** @param {ConnectOptions} options */
-  async #join({ room, name = '', tracks = [] }) {
+  async #join({ room, name = '', metadata = '', tracks = [], onWaiting }) {
     await this.#negotiation.run({
       make: async () => {
         for (const { track, ...options } of tracks) {
@@ -256,8 +355,8 @@ export class Room {
       },
       say: async (sdp) => {
         const answered = this.#link.request({
-          join: { room, name, offer: { to: 'sfu', type: 'OFFER', sdp }, tracks: this.#publications.offers() },
-        });
+          join: { room, name, metadata, offer: { to: 'sfu', type: 'OFFER', sdp }, tracks: this.#publications.offers() },
+        }, { onWaiting });
         this.#media.trickle();
         const { joined = {} } = await answered;
         this.#enter(joined);
@@ -265,7 +364,7 @@ export class Room {
       },
     });
     this.#joined = true;
-    this.#mediaState();
+    this.#judge();
   }
 
   /** @param {wire.Joined} joined */
@@ -274,6 +373,25 @@ export class Room {
     this.#roster.reset(joined);
     this.#publications.named(joined.tracks);
     this.#self.id = joined.peer ?? '';
+    if (joined.self) describe(this.#self, joined.self);
+    this.#hall.reset(joined);
+    this.#history = this.#talk.before(joined.history);
+  }
+
+  /**
+   * Messages were lost: becomes what the room is now.
+   *
+   * @param {wire.Joined} joined
+   */
+  #catchUp(joined) {
+    this.#follow(this.#roster.catchUp(joined));
+    if (joined.self) this.#own({ peerUpdated: { peer: joined.self } });
+    for (const id of [...this.publications.keys()]) {
+      const track = joined.tracks?.find((still) => still.id === id);
+      this.#own(track ? { trackUpdated: { peer: this.#self.id, track } } : { trackRemoved: { peer: this.#self.id, track: id } });
+    }
+    this.#hall.catchUp(joined);
+    this.#talk.catchUp(joined.history ?? [], this.#self.id);
   }
 
   #listen() {
@@ -281,37 +399,70 @@ export class Room {
       message: (message) => this.#handle(message),
       // What the server does once it was told of the leaving is no loss.
       ended: (error) => this.#end(error.retry && !this.#leaving ? 'lost' : 'closed', this.#leaving ? undefined : error),
+      away: (how) => {
+        this.#judge();
+        this.#events.fire('reconnecting', how);
+      },
+      attached: (transport) => {
+        this.#judge();
+        this.#events.fire('transport', transport);
+      },
+      failed: (error) => this.#fail(error),
     });
+    // The link may have been lost since joining.
+    this.#judge();
     this.#reception.grow();
   }
 
   /** @param {wire.ServerMessage} message  one that answers nothing */
   #handle(message) {
     if (this.#over) return;
-    const { slots, speakers, description, candidate, error } = message;
+    const { slots, speakers, description, candidate, error, joined, accessExpiring } = message;
     if (slots) this.#reception.fill(slots);
     else if (speakers) this.#events.fire('speakers', speakers.peers ?? []);
-    else if (message.message) this.#hear(message.message);
+    else if (message.message) this.#talk.hear(message.message);
     else if (candidate) this.#signalled({ from: candidate.from ?? '', candidate });
     else if (description) this.#signalled({ from: description.from ?? '', description });
     else if (error) this.#refused(serverError(error));
-    else this.#applyRoster(message);
+    else if (joined?.snapshot) this.#catchUp(joined);
+    else if (accessExpiring) this.#events.fire('access-expiring', Number(accessExpiring.expiresMs ?? 0));
+    else if (!this.#hall.apply(message) && !this.#own(message)) this.#follow(this.#roster.apply(message));
   }
 
-  /** @param {wire.ServerMessage} message */
-  #applyRoster(message) {
-    for (const change of this.#roster.apply(message)) {
+  /** @param {Iterable<RosterChange>} changes */
+  #follow(changes) {
+    for (const change of changes) {
       const [name, ...args] = change;
       this.#events.fire(name, .../** @type {any} */ (args));
       if (name === 'track-published') this.#reception.published(change[1]);
+      if (name === 'peer-left') this.#talk.left(change[1].id);
     }
   }
 
-  /** @param {wire.Message} message */
-  #hear({ from = '', to = [], topic = '', text = '', sentMs = '0' }) {
-    const message = { from, to, topic, text, data: fromJSON(text), sentMs: Number(sentMs) };
-    this.#events.fire('message', message);
-    this.#events.fire(`message:${topic}`, message);
+  /**
+   * What the server, usually for a moderator, has done to this client itself.
+   *
+   * @param {wire.ServerMessage} message
+   * @returns {boolean} whether it was about this client
+   */
+  #own({ peerUpdated, trackUpdated, trackRemoved }) {
+    const self = this.#self;
+    const about = peerUpdated?.peer?.id ?? trackUpdated?.peer ?? trackRemoved?.peer;
+    if (!about || about !== self.id) return false;
+    if (peerUpdated?.peer && describe(self, peerUpdated.peer)) this.#events.fire('peer-updated', self);
+    const publication = this.publications.get(trackUpdated?.track?.id ?? trackRemoved?.track ?? '');
+    if (publication && trackUpdated?.track?.muted && !publication.muted) {
+      publication.mutedByServer();
+      this.#events.fire('track-updated', publication, self);
+    } else if (publication && trackRemoved) {
+      // It is over for the others; what is left to do is to send no more of it.
+      publication.stop().catch((error) => {
+        // Who may publish nothing any more need not say so.
+        if (error.code !== 'NOT_GRANTED') this.#fail(error);
+      });
+      this.#events.fire('track-removed', publication, self);
+    }
+    return true;
   }
 
   /** @param {PeerSignal} signal */
@@ -330,10 +481,17 @@ export class Room {
   }
 
   #mediaState() {
+    if (this.#media.state === 'connected') this.#unreachable = false;
+    this.#judge();
+  }
+
+  /** Finds out which state this is. */
+  #judge() {
     if (this.#over) return;
-    const connected = this.#joined && this.#media.state === 'connected';
-    if (connected) this.#unreachable = false;
-    this.#enterState(connected ? 'connected' : 'connecting');
+    const connected = this.#joined && this.#media.state === 'connected' && this.#link.transport !== '';
+    this.#wasConnected ||= connected;
+    if (connected) this.#enterState('connected');
+    else this.#enterState(this.#wasConnected ? 'reconnecting' : 'connecting');
   }
 
   /**
@@ -351,20 +509,6 @@ export class Room {
       .finally(() => {
         this.#restarting = false;
       });
-  }
-
-  /**
-   * @param {ChannelName} name
-   * @param {RTCDataChannelInit} options
-   */
-  #openChannel(name, options) {
-    return new Channel(this.#media.openChannel(name, options), (bytes) => {
-      try {
-        this.#events.fire('data', { ...decodeFrame(bytes), channel: name });
-      } catch (error) {
-        this.#fail(asHirobaError(error, 'BAD_FRAME', `A DataChannel message was dropped: ${error}`));
-      }
-    });
   }
 
   /** The server has closed the media connection; the link may be about to say why. */
@@ -390,7 +534,6 @@ export class Room {
 
   /** The page goes away: there is no time to wait for anything. */
   #abandon() {
-    this.#link.tell({ leave: {} });
     this.#end('closed');
   }
 
@@ -405,9 +548,10 @@ export class Room {
     this.#stop.abort();
     const reason = error ?? new HirobaError('CLOSED', 'The room was left.');
     this.#negotiation.end(reason);
+    this.#talk.end(reason);
     this.#link.close(reason);
     this.#reception.stop();
-    for (const channel of Object.values(this.#channels)) channel.close();
+    this.#data.close();
     this.#media.close();
     this.#enterState(state, error);
   }
@@ -420,14 +564,5 @@ export class Room {
     if (this.#state === state) return;
     this.#state = state;
     this.#events.fire('state', state, error);
-  }
-}
-
-/** @param {string} text */
-function fromJSON(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
   }
 }

@@ -1,3 +1,6 @@
+import { grantsOf } from './settings.js';
+
+/** @import { Grant } from './settings.js' */
 /** @import * as wire from './messages.js' */
 
 /**
@@ -7,6 +10,12 @@
  * @property {string} id
  * @property {string} name
  * @property {ReadonlyMap<string, Track>} tracks  by track id
+ * @property {string} user  who it is beyond this room; empty on an open server
+ * @property {string} role  what it is here: `moderator`, `guest` or a word of the application's
+ * @property {string} metadata  what it says of itself; see Room.setMetadata
+ * @property {readonly Grant[]} grants  what it may do
+ * @property {boolean} away  it cannot be reached now; it may come back
+ * @property {number} joinedMs  when it joined, Unix milliseconds
  */
 
 /**
@@ -21,12 +30,13 @@
  * @property {Peer} peer  its publisher
  */
 
-/** @typedef {'LEFT' | 'LOST' | 'CLOSED'} LeftReason  it said so · its connection broke · the server closed it */
+/** @typedef {'LEFT' | 'LOST' | 'CLOSED' | 'REMOVED'} LeftReason  it said so · its connection broke · the server closed it · a moderator removed it */
 
 /**
  * One thing that changed: the name of a Room event and its arguments.
  *
  * @typedef {['peer-joined', Peer]
+ *   | ['peer-updated', Peer]
  *   | ['peer-left', Peer, LeftReason]
  *   | ['track-published', Track, Peer]
  *   | ['track-updated', Track, Peer]
@@ -81,14 +91,36 @@ export class Roster {
   }
 
   /**
+   * Becomes what a later snapshot says: the difference was lost on the way.
+   *
+   * @param {wire.Joined} joined
+   * @returns {Generator<RosterChange, void, void>}
+   */
+  *catchUp({ peers = [] }) {
+    const now = new Map(peers.map((peer) => [peer.id, peer]));
+    for (const { id, tracks } of [...this.#peers.values()]) {
+      const peer = now.get(id);
+      if (!peer) yield* this.#leave({ peer: id });
+      for (const track of [...tracks.keys()]) {
+        if (!peer?.tracks?.some((still) => still.id === track)) yield* this.#remove({ peer: id, track });
+      }
+    }
+    for (const peer of peers) {
+      yield* this.#update(peer);
+      yield* this.#join(peer);
+    }
+  }
+
+  /**
    * Applies one message. Every change is made when it is taken from the
    * iterator, so that a listener sees the room as of its own event.
    *
    * @param {wire.ServerMessage} message  those about other things are ignored
    * @returns {Generator<RosterChange, void, void>}
    */
-  *apply({ peerJoined, peerLeft, trackPublished, trackUpdated, trackRemoved }) {
+  *apply({ peerJoined, peerUpdated, peerLeft, trackPublished, trackUpdated, trackRemoved }) {
     if (peerJoined?.peer) yield* this.#join(peerJoined.peer);
+    else if (peerUpdated?.peer) yield* this.#update(peerUpdated.peer);
     else if (peerLeft) yield* this.#leave(peerLeft);
     else if (trackPublished) yield* this.#publish(trackPublished);
     else if (trackUpdated) yield* this.#publish(trackUpdated);
@@ -96,20 +128,27 @@ export class Roster {
   }
 
   /**
-   * @param {wire.Peer} peer
+   * @param {wire.Peer} joined
    * @returns {Generator<RosterChange, void, void>}
    */
-  *#join({ id = '', name = '', tracks = [] }) {
+  *#join(joined) {
+    const { id = '', tracks = [] } = joined;
     if (!id || id === this.#self) return;
-    let peer = this.#peers.get(id);
-    if (peer) {
-      peer.name = name;
-    } else {
-      peer = { id, name, tracks: new Map() };
+    if (!this.#peers.has(id)) {
+      const peer = { id, tracks: new Map(), ...described(joined) };
       this.#peers.set(id, peer);
       yield ['peer-joined', peer];
     }
     for (const track of tracks) yield* this.#publish({ peer: id, track });
+  }
+
+  /**
+   * @param {wire.Peer} updated
+   * @returns {Generator<RosterChange, void, void>}
+   */
+  *#update(updated) {
+    const peer = this.#peers.get(updated.id ?? '');
+    if (peer && describe(peer, updated)) yield ['peer-updated', peer];
   }
 
   /**
@@ -155,4 +194,26 @@ export class Roster {
     peer.tracks.delete(id);
     yield ['track-removed', track, peer];
   }
+}
+
+/**
+ * Brings a peer up to date, all but its tracks.
+ *
+ * @param {Peer} peer
+ * @param {wire.Peer} now
+ * @returns {boolean} whether anything is different
+ */
+export function describe(peer, now) {
+  const { id, tracks, ...before } = peer;
+  const after = described(now);
+  Object.assign(peer, after);
+  return JSON.stringify({ ...before, ...after }) !== JSON.stringify(before);
+}
+
+/**
+ * @param {wire.Peer} peer
+ * @returns {Omit<Peer, 'id' | 'tracks'>}
+ */
+export function described({ name = '', user = '', role = '', metadata = '', grants, away = false, joinedMs = '0' }) {
+  return { name, user, role, metadata, grants: grantsOf(grants), away, joinedMs: Number(joinedMs) };
 }

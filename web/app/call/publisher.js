@@ -115,7 +115,7 @@ export class Publisher extends EventTarget {
   /** @param {() => Promise<void>} work */
   #enqueue(work) {
     this.#queue = this.#queue.then(work).catch((error) => {
-      if (this.#room.state === 'connected' || this.#room.state === 'connecting') this.#problem('This could not be sent', error);
+      if (this.#room.state !== 'lost' && this.#room.state !== 'closed') this.#problem('This could not be sent', error);
     });
   }
 

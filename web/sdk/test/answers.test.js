@@ -58,3 +58,31 @@ test('with the link all waiting ends', async () => {
   answers.fail(new HirobaError('LINK_LOST', 'gone'));
   for (const { answer } of waiting) await assert.rejects(answer, { code: 'LINK_LOST' });
 });
+
+test('an answer that comes after waiting has no name', async (t) => {
+  /** @type {{name: string, follows: import('../messages.js').ServerMessage[], want: string}[]} */
+  const cases = [
+    { name: 'let in', follows: [{ joined: { peer: 'me' } }], want: 'joined' },
+    { name: 'refused', follows: [{ error: { code: 'REFUSED' } }], want: 'REFUSED' },
+    { name: 'of a candidate nothing is concluded', follows: [{ error: { code: 'JOIN_FIRST' } }, { joined: {} }], want: 'joined' },
+    { name: 'nor of anything else', follows: [{ speakers: {} }, { joined: {} }], want: 'joined' },
+  ];
+  for (const { name, follows, want } of cases) {
+    await t.test(name, async () => {
+      mock.timers.enable({ apis: ['setTimeout'] });
+      try {
+        const answers = new Answers();
+        let waits = 0;
+        const { id, answer } = answers.ask({ onWaiting: () => waits++ });
+        answers.settle({ re: id, waiting: {} });
+        mock.timers.tick(3_600_000);
+        assert.equal(waits, 1);
+        for (const message of follows) answers.settle(message);
+        assert.equal(await answer.then((message) => Object.keys(message)[0], ({ code }) => code), want);
+        assert.equal(answers.settle({ joined: {} }), false, 'it was the last');
+      } finally {
+        mock.timers.reset();
+      }
+    });
+  }
+});

@@ -71,3 +71,11 @@ test('it is stopped once', async () => {
   await Promise.all([publication.stop(), publication.stop()]);
   assert.equal(server.stops, 1);
 });
+
+test('a moderator mutes it, and its publisher takes that back', async () => {
+  const { publication, track, server } = make();
+  publication.mutedByServer();
+  assert.deepEqual([publication.muted, track.enabled, server.told], [true, false, []]);
+  await publication.unmute();
+  assert.deepEqual([publication.muted, track.enabled, server.told], [false, true, [false]]);
+});

@@ -82,6 +82,13 @@ test('a message changes the roster and says how', async (t) => {
       want: ['track-updated cam ann'],
     },
     { name: 'a track is removed, twice', messages: Array(2).fill({ trackRemoved: { peer: 'ann', track: 'cam' } }), want: ['track-removed cam ann'] },
+    {
+      name: 'a peer is described anew, twice',
+      messages: Array(2).fill({ peerUpdated: { peer: { id: 'ann', name: 'Ann', role: 'guest', grants: ['PUBLISH'], away: true } } }),
+      want: ['peer-updated ann'],
+    },
+    { name: 'an unknown peer is described', messages: [{ peerUpdated: { peer: { id: 'bob', name: 'Bob' } } }], want: [] },
+    { name: 'a peer is removed', messages: [{ peerLeft: { peer: 'ann', reason: 'REMOVED' } }], want: ['track-removed cam ann', 'peer-left ann REMOVED'] },
     { name: 'about something else', messages: [{ speakers: { peers: ['ann'] } }, { done: {} }], want: [] },
     {
       name: 'bodies with nothing in them',
@@ -115,4 +122,38 @@ test('a track stays the same object while it changes', () => {
   changes(roster, { trackUpdated: { peer: 'ann', track: { id: 'cam', kind: 'VIDEO', source: 'screen', muted: true } } });
   assert.equal(roster.track('cam'), before);
   assert.deepEqual([before?.source, before?.muted], ['screen', true]);
+});
+
+test('what a peer is, in the words of the SDK', () => {
+  const roster = room();
+  changes(roster, { peerUpdated: { peer: { id: 'ann', name: 'Ann B', user: 'u', role: 'moderator', metadata: 'm', grants: ['PUBLISH', 'ADMIN'], joinedMs: '12' } } });
+  const { id, tracks, ...rest } = roster.peers.get('ann') ?? {};
+  assert.deepEqual(rest, { name: 'Ann B', user: 'u', role: 'moderator', metadata: 'm', grants: ['publish', 'admin'], away: false, joinedMs: 12 });
+  assert.equal(tracks?.size, 1, 'its tracks stay');
+});
+
+test('a later snapshot is told as the changes that were missed', () => {
+  const roster = new Roster();
+  roster.reset({
+    peer: 'me',
+    peers: [
+      { id: 'ann', name: 'Ann', tracks: [{ id: 'cam', kind: 'VIDEO' }, { id: 'mic', kind: 'AUDIO' }] },
+      { id: 'bob', name: 'Bob', tracks: [{ id: 'screen', kind: 'VIDEO' }] },
+      { id: 'eve', name: 'Eve' },
+    ],
+  });
+  const list = [...roster.catchUp({
+    peer: 'me',
+    peers: [
+      { id: 'me' },
+      { id: 'ann', name: 'Anne', tracks: [{ id: 'mic', kind: 'AUDIO', muted: true }, { id: 'new', kind: 'VIDEO' }] },
+      { id: 'eve', name: 'Eve' },
+      { id: 'dan', name: 'Dan', tracks: [{ id: 'd', kind: 'AUDIO' }] },
+    ],
+  })].map(([name, subject]) => `${name} ${subject.id}`);
+  assert.deepEqual(list, [
+    'track-removed cam', 'track-removed screen', 'peer-left bob', 'peer-updated ann', 'track-updated mic', 'track-published new',
+    'peer-joined dan', 'track-published d',
+  ]);
+  assert.deepEqual([...roster.peers.keys()], ['ann', 'eve', 'dan']);
 });
