@@ -194,8 +194,8 @@ export class Attachment {
   async #reconnect(error) {
     const deadline = Date.now() + this.#detachedMs;
     this.#backoff.reset();
-    // After a good connection the first attempt is made at once.
-    let waitMs = this.#unsteady === 0 ? 0 : this.#backoff.next();
+    // The first attempt is made at once, unless this happens again and again.
+    let waitMs = this.#unsteady < 2 ? 0 : this.#backoff.next();
     for (let attempt = 1; ; attempt++) {
       this.#calls.away({ attempt, waitMs, error });
       if (this.#over) return;
