@@ -187,6 +187,17 @@ func (v *Visitor) End(reason *protocol.Error) {
 	v.session.End(reason)
 }
 
+// Leave ends the session because the client wants it, as its message leave
+// does. The rest follows by itself.
+func (v *Visitor) Leave() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.session.Open() {
+		v.left = true
+		v.session.End(nil)
+	}
+}
+
 // Close ends the session if it goes on still, for the reason given (nil: the
 // client went away), takes the peer out of its room and waits for its leg to
 // end. A visitor whose session has ended closes itself. Only the first call

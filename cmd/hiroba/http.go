@@ -19,8 +19,8 @@ import (
 func routes(config configs.Config, registry *prometheus.Registry, signal http.Handler, ready *atomic.Bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", web.Handler())
-	mux.Handle("GET /v1/signal", signal)
-	mux.Handle("GET /v1/signal/{session}", signal)
+	mux.Handle("/v1/signal", signal)
+	mux.Handle("/v1/signal/{session}", signal)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, "ok")
 	})

@@ -26,6 +26,7 @@ import (
 	"github.com/hiroba-rtc/hiroba/signaling/protocol"
 	"github.com/hiroba-rtc/hiroba/signaling/room"
 	"github.com/hiroba-rtc/hiroba/signaling/session"
+	signalhttp "github.com/hiroba-rtc/hiroba/signaling/transport/http"
 	"github.com/hiroba-rtc/hiroba/signaling/transport/websocket"
 	"github.com/hiroba-rtc/hiroba/signaling/webhook"
 	"github.com/hiroba-rtc/hiroba/turn"
@@ -39,6 +40,7 @@ type server struct {
 	rooms   *room.Rooms
 	service *signaling.Service
 	signal  *websocket.Handler
+	polling *signalhttp.Handler
 	hooks   *webhook.Sender
 	http    *http.Server
 	ready   atomic.Bool
@@ -124,8 +126,9 @@ func (s *server) assemble(config configs.Config, log *slog.Logger, registry *pro
 		Registerer: registry,
 	})
 	s.signal = websocket.New(s.service, log)
+	s.polling = signalhttp.New(s.service, s.signal)
 	s.http = &http.Server{
-		Handler:           routes(config, registry, s.signal, &s.ready),
+		Handler:           routes(config, registry, s.polling, &s.ready),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
@@ -249,6 +252,7 @@ func (s *server) end(ctx context.Context) error {
 	go func() {
 		err := s.service.Close(ctx)
 		s.signal.Wait()
+		s.polling.Wait()
 		err = errors.Join(err, s.http.Shutdown(ctx), s.hooks.Close(ctx))
 		ended <- errors.Join(err, s.closeMedia())
 	}()
