@@ -45,6 +45,14 @@ func (r *Room) door(peer *Peer) (wait bool, err *protocol.Error) {
 	return r.settings.GetLobby() && !moderates && !r.admitted[peer.id], nil
 }
 
+// Banned says whether somebody may not come in now because of a ban.
+func (r *Room) Banned(who Identity) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.now()
+	return slices.ContainsFunc(r.bans, func(b ban) bool { return now.Before(b.ends) && b.of(who) })
+}
+
 // Knock brings a peer to the door of the room called name. It reports whether
 // the peer has to wait there: then its Member is told when it may enter, and
 // Unknock takes it away again. Otherwise it may Enter at once.

@@ -2,6 +2,7 @@ package room
 
 import (
 	"sync"
+	"time"
 
 	"github.com/hiroba-rtc/hiroba/signaling/protocol"
 )
@@ -39,7 +40,10 @@ type Watcher struct {
 func (f *feeds) feed(name string) *feed {
 	found := f.open[name]
 	if found == nil {
-		found = &feed{watchers: map[*Watcher]bool{}}
+		// Counting on from the time, a feed that is begun anew, even by another
+		// start of the server, has no number of the one before: who comes back
+		// with one of those gets a snapshot, not the middle of another story.
+		found = &feed{last: uint64(time.Now().UnixMicro()), watchers: map[*Watcher]bool{}}
 		f.open[name] = found
 	}
 	return found

@@ -30,7 +30,8 @@ func (r *Room) subject(by *Peer, id string) (*Peer, *protocol.Error) {
 	return nil, protocol.Errorf(protocol.Error_NO_SUCH_PEER, "There is no peer %.64q in this room; it may have left.", id)
 }
 
-// MuteTrack mutes another peer's track; its publisher can unmute it.
+// MuteTrack mutes another peer's track; its publisher can unmute it. It
+// returns the track as others see it, as StopTrack does.
 func (r *Room) MuteTrack(by *Peer, peer, track string) (*protocol.Track, *protocol.Error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -39,14 +40,17 @@ func (r *Room) MuteTrack(by *Peer, peer, track string) (*protocol.Track, *protoc
 		return nil, err
 	}
 	muted, changed, err := r.mute(p, track, true)
-	if err != nil || !changed {
-		return muted, err
+	if err != nil {
+		return nil, err
+	}
+	if !changed {
+		return public(muted), nil
 	}
 	p.member.Publish(p.tracks)
 	p.member.Send(protocol.NewEvent(&protocol.ServerMessage{Body: &protocol.ServerMessage_TrackUpdated{
 		TrackUpdated: &protocol.TrackUpdated{Peer: p.id, Track: muted},
 	}}), "")
-	return muted, nil
+	return public(muted), nil
 }
 
 // StopTrack ends another peer's track.
@@ -63,7 +67,7 @@ func (r *Room) StopTrack(by *Peer, peer, track string) (*protocol.Track, *protoc
 	}
 	stopped := p.tracks[at]
 	r.stop(p, func(t *protocol.Track) bool { return t == stopped })
-	return stopped, nil
+	return public(stopped), nil
 }
 
 // stop ends those of a peer's tracks that fit, and tells everybody, the peer

@@ -15,9 +15,9 @@ const (
 	maxRecipients = 1000
 )
 
-// checkRoomName holds a room's name to a form that is safe in a URL path, a
+// CheckRoomName holds a room's name to a form that is safe in a URL path, a
 // log line and a metric, in any script.
-func checkRoomName(name string) *protocol.Error {
+func CheckRoomName(name string) *protocol.Error {
 	if n := utf8.RuneCountInString(name); n < 1 || n > maxRoomName {
 		return protocol.Errorf(protocol.Error_BAD_ROOM_NAME,
 			"The room's name has %d characters; it needs 1 to %d.", n, maxRoomName)

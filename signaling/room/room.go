@@ -251,3 +251,14 @@ func (r *Room) Peers() (inside []*protocol.Peer, waiting []*protocol.Knock) {
 	}
 	return inside, r.knocks()
 }
+
+// FindPeer is the peer with this id as others see it.
+func (r *Room) FindPeer(id string) (*protocol.Peer, *protocol.Error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	peer, err := r.subject(nil, id)
+	if err != nil {
+		return nil, err
+	}
+	return peer.describe(), nil
+}

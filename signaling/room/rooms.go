@@ -103,22 +103,23 @@ func (rs *Rooms) roomForOneMore() *protocol.Error {
 		"This server holds %d rooms and takes no more now. Try again later.", rs.config.Limits.Rooms)
 }
 
-// Create makes a room before anybody is there.
-func (rs *Rooms) Create(name string, change *protocol.RoomChange) (*protocol.RoomInfo, *protocol.Error) {
-	if err := checkRoomName(name); err != nil {
-		return nil, err
+// Create makes a room before anybody is there. When there is one already, it
+// stays as it is and fresh is false.
+func (rs *Rooms) Create(name string, change *protocol.RoomChange) (info *protocol.RoomInfo, fresh bool, err *protocol.Error) {
+	if err := CheckRoomName(name); err != nil {
+		return nil, false, err
 	}
 	settings, err := rs.changed(rs.config.Defaults, change)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	if rs.rooms[name] != nil {
-		return nil, protocol.Errorf(protocol.Error_BAD_FIELD, "There is a room %q already; update it.", name)
+	if r := rs.rooms[name]; r != nil {
+		return r.Info(), false, nil
 	}
 	if err := rs.roomForOneMore(); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	r := rs.newRoom(name, settings)
 	r.made = true
@@ -127,7 +128,7 @@ func (rs *Rooms) Create(name string, change *protocol.RoomChange) (*protocol.Roo
 	defer r.mu.Unlock()
 	r.record(&protocol.RoomEvent{Event: &protocol.RoomEvent_RoomStarted{RoomStarted: r.info()}})
 	r.waitForSomebody()
-	return r.info(), nil
+	return r.info(), true, nil
 }
 
 // Find returns the room called name, or nil.
@@ -154,10 +155,13 @@ func (rs *Rooms) List(after string, limit int) (rooms []*protocol.RoomInfo, more
 // yet, after the event with the given number. The Watcher has to be closed.
 func (rs *Rooms) Watch(name string, after uint64) *Watcher {
 	return rs.events.watch(name, after, func() *protocol.RoomSnapshot {
-		if r := rs.Find(name); r != nil {
+		// So that no room begins or ends between the look and the number.
+		rs.mu.Lock()
+		defer rs.mu.Unlock()
+		if r := rs.rooms[name]; r != nil {
 			return r.survey()
 		}
-		return &protocol.RoomSnapshot{}
+		return &protocol.RoomSnapshot{Seq: rs.events.last(name)}
 	})
 }
 
@@ -173,7 +177,7 @@ func (rs *Rooms) Close() {
 // CheckJoin judges what a join says about names before anything is built for
 // it.
 func CheckJoin(join *protocol.Join) *protocol.Error {
-	return cmp.Or(checkRoomName(join.GetRoom()), checkPeerName(join.GetName()), checkMetadata(join.GetMetadata()))
+	return cmp.Or(CheckRoomName(join.GetRoom()), checkPeerName(join.GetName()), checkMetadata(join.GetMetadata()))
 }
 
 // NewID makes an id for a session, peer or track: 60 bits, in letters and
