@@ -12,15 +12,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/hiroba-rtc/hiroba/configs"
+	"github.com/hiroba-rtc/hiroba/signaling/transport/rpc"
 	"github.com/hiroba-rtc/hiroba/web"
 )
 
 // routes puts all HTTP of the server together.
-func routes(config configs.Config, registry *prometheus.Registry, signal http.Handler, ready *atomic.Bool) http.Handler {
+func routes(config configs.Config, registry *prometheus.Registry, signal, calls http.Handler, ready *atomic.Bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", web.Handler())
 	mux.Handle("/v1/signal", signal)
 	mux.Handle("/v1/signal/{session}", signal)
+	mux.Handle(rpc.Path, calls)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, "ok")
 	})

@@ -64,7 +64,7 @@ func serveRoutes(t *testing.T, change func(*configs.Config)) (url string) {
 	config := configs.Default()
 	change(&config)
 	signal := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.RemoteAddr) })
-	server := httptest.NewServer(routes(config, prometheus.NewRegistry(), signal, new(atomic.Bool)))
+	server := httptest.NewServer(routes(config, prometheus.NewRegistry(), signal, http.NotFoundHandler(), new(atomic.Bool)))
 	t.Cleanup(server.Close)
 	return server.URL
 }

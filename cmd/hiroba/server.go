@@ -27,6 +27,7 @@ import (
 	"github.com/hiroba-rtc/hiroba/signaling/room"
 	"github.com/hiroba-rtc/hiroba/signaling/session"
 	signalhttp "github.com/hiroba-rtc/hiroba/signaling/transport/http"
+	"github.com/hiroba-rtc/hiroba/signaling/transport/rpc"
 	"github.com/hiroba-rtc/hiroba/signaling/transport/websocket"
 	"github.com/hiroba-rtc/hiroba/signaling/webhook"
 	"github.com/hiroba-rtc/hiroba/turn"
@@ -41,6 +42,7 @@ type server struct {
 	service *signaling.Service
 	signal  *websocket.Handler
 	polling *signalhttp.Handler
+	calls   *rpc.Handler
 	hooks   *webhook.Sender
 	http    *http.Server
 	ready   atomic.Bool
@@ -127,8 +129,11 @@ func (s *server) assemble(config configs.Config, log *slog.Logger, registry *pro
 	})
 	s.signal = websocket.New(s.service, log)
 	s.polling = signalhttp.New(s.service, s.signal)
+	s.calls = rpc.New(s.service)
 	s.http = &http.Server{
-		Handler:           routes(config, registry, s.polling, &s.ready),
+		Handler:           routes(config, registry, s.polling, s.calls, &s.ready),
+		Protocols:         protocols(),
+		HTTP2:             http2Bounds(),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
@@ -253,6 +258,7 @@ func (s *server) end(ctx context.Context) error {
 		err := s.service.Close(ctx)
 		s.signal.Wait()
 		s.polling.Wait()
+		s.calls.Wait()
 		err = errors.Join(err, s.http.Shutdown(ctx), s.hooks.Close(ctx))
 		ended <- errors.Join(err, s.closeMedia())
 	}()
