@@ -182,6 +182,11 @@ export type ConnectOptions = {
      */
     signal?: AbortSignal | undefined;
     /**
+     * whether two peers may connect directly when the room is run so;
+     * true unless told
+     */
+    direct?: boolean | undefined;
+    /**
      * those to use, best first; all unless told
      */
     transports?: TransportName[] | undefined;

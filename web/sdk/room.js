@@ -1,4 +1,5 @@
 import { Data } from './data.js';
+import { Direct } from './direct.js';
 import { asHirobaError, HirobaError, serverError } from './errors.js';
 import { Events } from './events.js';
 import { Hall } from './hall.js';
@@ -34,6 +35,8 @@ import { Talk } from './talk.js';
  * @property {string} [metadata]  whatever others should know of this peer, up to 4 KiB
  * @property {() => void} [onWaiting]  somebody has to let this client in; connect() goes on waiting
  * @property {AbortSignal} [signal]  gives up connecting
+ * @property {boolean} [direct]  whether two peers may connect directly when the room is run so;
+ *   true unless told
  * @property {TransportName[]} [transports]  those to use, best first; all unless told
  */
 
@@ -77,6 +80,9 @@ export class Room {
   #publications;
   #reception;
   #data;
+  #direct;
+  /** How media flows, until somebody listens. @type {wire.Topology | undefined} */
+  #flows;
   /** An offer for a new path is in line. */
   #restarting = false;
   /** That there is no path was told, and there has been none since. */
@@ -152,6 +158,7 @@ export class Room {
       media: (change) => this.#events.fire('media', change),
       error: (error) => this.#fail(error),
     });
+    this.#direct = new Direct(link, this.#media, this.#publications, this.#reception, this.#roster, { iceServers, iceTransportPolicy });
     this.#data = new Data(this.#media, {
       data: (data) => this.#events.fire('data', data),
       failed: (error) => this.#fail(error),
@@ -345,7 +352,7 @@ export class Room {
   }
 
   /** @param {ConnectOptions} options */
-  async #join({ room, name = '', metadata = '', tracks = [], onWaiting }) {
+  async #join({ room, name = '', metadata = '', tracks = [], direct = true, onWaiting }) {
     await this.#negotiation.run({
       make: async () => {
         for (const { track, ...options } of tracks) {
@@ -355,7 +362,7 @@ export class Room {
       },
       say: async (sdp) => {
         const answered = this.#link.request({
-          join: { room, name, metadata, offer: { to: 'sfu', type: 'OFFER', sdp }, tracks: this.#publications.offers() },
+          join: { room, name, metadata, direct, offer: { to: 'sfu', type: 'OFFER', sdp }, tracks: this.#publications.offers() },
         }, { onWaiting });
         this.#media.trickle();
         const { joined = {} } = await answered;
@@ -376,6 +383,7 @@ export class Room {
     if (joined.self) describe(this.#self, joined.self);
     this.#hall.reset(joined);
     this.#history = this.#talk.before(joined.history);
+    this.#flows = joined.topology;
   }
 
   /**
@@ -392,9 +400,11 @@ export class Room {
     }
     this.#hall.catchUp(joined);
     this.#talk.catchUp(joined.history ?? [], this.#self.id);
+    this.#direct.follow(joined.topology ?? {});
   }
 
   #listen() {
+    this.#direct.follow(this.#flows);
     this.#link.listen({
       message: (message) => this.#handle(message),
       // What the server does once it was told of the leaving is no loss.
@@ -417,7 +427,8 @@ export class Room {
   /** @param {wire.ServerMessage} message  one that answers nothing */
   #handle(message) {
     if (this.#over) return;
-    const { slots, speakers, description, candidate, error, joined, accessExpiring } = message;
+    const { slots, speakers, description, candidate, error, joined, accessExpiring, topology } = message;
+    if (topology) this.#direct.follow(topology);
     if (slots) this.#reception.fill(slots);
     else if (speakers) this.#events.fire('speakers', speakers.peers ?? []);
     else if (message.message) this.#talk.hear(message.message);
@@ -435,6 +446,7 @@ export class Room {
       const [name, ...args] = change;
       this.#events.fire(name, .../** @type {any} */ (args));
       if (name === 'track-published') this.#reception.published(change[1]);
+      if (name === 'track-updated') this.#reception.refresh(change[1].id);
       if (name === 'peer-left') this.#talk.left(change[1].id);
     }
   }
@@ -468,7 +480,7 @@ export class Room {
   /** @param {PeerSignal} signal */
   #signalled(signal) {
     if (signal.from !== 'sfu') {
-      this.#events.fire('signal', signal);
+      if (!this.#direct.take(signal)) this.#events.fire('signal', signal);
     } else if (signal.candidate) {
       this.#media.addCandidate(signal.candidate);
     }
@@ -552,6 +564,7 @@ export class Room {
     this.#link.close(reason);
     this.#reception.stop();
     this.#data.close();
+    this.#direct.close();
     this.#media.close();
     this.#enterState(state, error);
   }
