@@ -38,6 +38,13 @@ type Hold struct {
 	Transport string
 }
 
+// noSuchSession tells who holds no token that is good nothing about which
+// sessions there are.
+func noSuchSession() *protocol.Error {
+	return protocol.Errorf(protocol.Error_NO_SUCH_SESSION,
+		"There is no such session, or it is not yours: it may have ended, or its resume token was used up. Open a new one.")
+}
+
 // Attach takes hold of the visitor's session and fences whoever held it. When
 // messages after the number are no longer kept, a snapshot of the room takes
 // their place.
@@ -53,6 +60,11 @@ func (v *Visitor) attach(hold Hold) (*Attachment, *protocol.Error) {
 	a := &Attachment{visitor: v, resumed: hold.Token != "" && v.welcomed.Load()}
 	v.attaching.Lock()
 	defer v.attaching.Unlock()
+	if hold.Token != "" && !v.session.Admits(hold.Token) {
+		// It was good when the session was looked up; the client has gone on by
+		// another connection since, and is not to lose that one to a late one.
+		return nil, noSuchSession()
+	}
 	var err error
 	a.Attachment, err = v.session.Attach(hold.After)
 	if errors.Is(err, session.ErrMissed) {
@@ -64,7 +76,7 @@ func (v *Visitor) attach(hold Hold) (*Attachment, *protocol.Error) {
 	case errors.Is(err, session.ErrMissed):
 		return nil, protocol.Errorf(protocol.Error_NO_SUCH_SESSION, "What this session has missed is gone. Open a new one.")
 	case err != nil:
-		return nil, protocol.Errorf(protocol.Error_NO_SUCH_SESSION, "The session has ended. Open a new one.")
+		return nil, noSuchSession()
 	}
 	v.presence.attached()
 	if hold.Poll && v.polling && v.session.Holds(hold.Token) {
@@ -76,19 +88,25 @@ func (v *Visitor) attach(hold Hold) (*Attachment, *protocol.Error) {
 	return a, nil
 }
 
-// restart puts a snapshot into the place of messages that are gone.
+// restart puts a snapshot into the place of messages that are gone: of the
+// room, or of the place before its door.
 func (v *Visitor) restart() (a *session.Attachment, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.room == nil {
+	switch {
+	case v.waiting != nil:
+		a, err = v.session.Restart(waiting())
+	case v.room != nil:
+		err = v.room.Snapshot(v.peer, func(joined *protocol.Event) error {
+			a, err = v.session.Restart(joined)
+			return err
+		})
+		v.leg.do(Leg.Tell)
+	default:
 		return nil, session.ErrMissed
 	}
 	v.service.metrics.snapshots.Inc()
-	err = v.room.Snapshot(v.peer, func(joined *protocol.Event) error {
-		a, err = v.session.Restart(joined)
-		return err
-	})
-	v.leg.do(Leg.Tell)
+	v.gate.remind()
 	return a, err
 }
 
@@ -136,9 +154,12 @@ func (v *Visitor) welcome(resume string, resumed bool) *protocol.Event {
 }
 
 // Receive is Visitor.Receive for what comes over this connection: whoever
-// speaks over it has the resume token that it was given.
+// speaks over it has the resume token that it was given. What comes after
+// another connection took over is dropped: the client says it again there.
 func (a *Attachment) Receive(ctx context.Context, message *protocol.ClientMessage, size int) *protocol.Event {
-	a.Confirm()
+	if !a.Confirm() {
+		return nil
+	}
 	if _, open := a.visitor.gate.is(); open {
 		return a.visitor.Receive(ctx, message, size)
 	}
@@ -152,14 +173,21 @@ func (a *Attachment) Receive(ctx context.Context, message *protocol.ClientMessag
 // Detach says that the connection is gone. The session goes on for a while, so
 // that the client can come back to it.
 func (a *Attachment) Detach() {
-	if !a.Attachment.Detach() {
-		return
-	}
-	if !a.visitor.lasting.Load() {
+	if held, lasting := a.detach(); held && !lasting {
 		a.visitor.Close(nil) // it has nothing to come back to
-		return
 	}
-	a.visitor.presence.detached()
+}
+
+func (a *Attachment) detach() (held, lasting bool) {
+	v := a.visitor
+	// Who attaches meanwhile is not to be taken for gone.
+	v.attaching.Lock()
+	defer v.attaching.Unlock()
+	held, lasting = a.Attachment.Detach(), v.lasting.Load()
+	if held && lasting {
+		v.presence.detached()
+	}
+	return held, lasting
 }
 
 // presence is whether a client can be reached: by a connection, or by its
@@ -174,6 +202,7 @@ type presence struct {
 	media  bool       // the leg is connected
 	long   bool       // it has been detached for awayAfter
 	told   bool       // the room knows it as away
+	due    bool       // tell will be called, or is about to look
 	soon   *time.Timer
 	ending *time.Timer
 	over   bool
@@ -190,9 +219,17 @@ func (p *presence) attached() {
 // changed has the room told when there is something to tell. The caller holds
 // mu, and perhaps much else: the room is told by a goroutine of its own.
 func (p *presence) changed() {
-	if p.away() != p.told && !p.over {
+	if p.away() != p.told && !p.due && !p.over {
+		p.due = true
 		p.visitor.service.run(p.visitor, p.tell)
 	}
+}
+
+// entered says that there is a room to tell from now on.
+func (p *presence) entered() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.changed()
 }
 
 func (p *presence) away() bool { return p.long && !p.media }
@@ -205,21 +242,25 @@ func (p *presence) detached() {
 	if p.over {
 		return
 	}
-	v := p.visitor
-	p.soon = time.AfterFunc(awayAfter, func() {
+	// A clock that has run out while it was being stopped finds another in its
+	// place.
+	var soon, ending *time.Timer
+	soon = time.AfterFunc(awayAfter, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.long = !p.hold
-		p.changed()
-	})
-	p.ending = time.AfterFunc(v.service.config.Detached, func() {
-		p.mu.Lock()
-		gone := !p.hold
-		p.mu.Unlock()
-		if gone {
-			v.Close(nil)
+		if p.soon == soon {
+			p.long = !p.hold
+			p.changed()
 		}
 	})
+	ending = time.AfterFunc(p.visitor.service.config.Detached, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.ending == ending {
+			p.visitor.session.Expire() // the visitor closes by that
+		}
+	})
+	p.soon, p.ending = soon, ending
 }
 
 // connected follows the leg.
@@ -234,6 +275,9 @@ func (p *presence) connected(up bool) {
 func (p *presence) tell() {
 	p.telling.Lock()
 	defer p.telling.Unlock()
+	p.mu.Lock()
+	p.due = false // what changes from here on is told once more
+	p.mu.Unlock()
 	room, peer := p.visitor.place()
 	p.mu.Lock()
 	away := p.away()
@@ -251,6 +295,7 @@ func (p *presence) stop() {
 			timer.Stop()
 		}
 	}
+	p.soon, p.ending = nil, nil
 }
 
 func (p *presence) close() {

@@ -34,13 +34,12 @@ func (v *Visitor) carryOut(ctx context.Context, message *protocol.ClientMessage,
 	if body := message.GetAuthenticate(); body != nil {
 		return done(message), v.authenticate(body.GetToken())
 	}
-	access, open := v.gate.is()
-	if !open {
+	if _, open := v.gate.is(); !open {
 		return nil, protocol.Errorf(protocol.Error_ACCESS_REQUIRED,
 			"This server needs an access token. Send authenticate first, or bring one in the handshake.").AsFatal()
 	}
 	if join := message.GetJoin(); join != nil {
-		return nil, v.join(ctx, access, join, message.GetId())
+		return nil, v.join(ctx, join, message.GetId())
 	}
 	if message.GetLeave() != nil {
 		v.left = true
@@ -48,11 +47,20 @@ func (v *Visitor) carryOut(ctx context.Context, message *protocol.ClientMessage,
 		v.session.End(nil)
 		return nil, nil
 	}
+	if v.waiting != nil {
+		if message.GetCandidate().GetTo() == protocol.SFU {
+			// A client gathers while it waits. The SFU is ICE-lite: it answers
+			// wherever the client's checks come from, and misses nothing.
+			return done(message), nil
+		}
+		return nil, protocol.Errorf(protocol.Error_JOIN_FIRST,
+			"The message was %s, but nobody has let this client in yet; wait for joined.", kind(message))
+	}
 	if v.room == nil {
 		return nil, protocol.Errorf(protocol.Error_JOIN_FIRST,
 			"The message was %s, but this session is in no room yet; join one first.", kind(message)).AsFatal()
 	}
-	if err := granted(auth.Grants(v.grants.Load()), kind(message)); err != nil {
+	if err := granted(auth.Grants(v.grants.Load()), message); err != nil {
 		return nil, err
 	}
 
@@ -66,15 +74,11 @@ func (v *Visitor) carryOut(ctx context.Context, message *protocol.ClientMessage,
 		if err != nil {
 			return nil, err
 		}
-		v.leg.do(func(leg Leg) { leg.Publish(tracks) })
 		return protocol.NewEvent(&protocol.ServerMessage{Body: &protocol.ServerMessage_Published{
 			Published: &protocol.Published{Tracks: tracks},
 		}}), nil
 	case *protocol.ClientMessage_Mute:
-		if err := v.room.Mute(v.peer, body.Mute.GetTrack(), body.Mute.GetMuted()); err != nil {
-			return nil, err
-		}
-		v.leg.do(func(leg Leg) { leg.Mute(body.Mute.GetTrack(), body.Mute.GetMuted()) })
+		return done(message), v.room.Mute(v.peer, body.Mute.GetTrack(), body.Mute.GetMuted())
 	case *protocol.ClientMessage_View:
 		v.view = body.View
 		v.leg.do(func(leg Leg) { leg.View(body.View) })

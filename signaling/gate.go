@@ -52,24 +52,54 @@ type gate struct {
 	mu     sync.Mutex // guards all below
 	access auth.Access
 	open   bool        // an access was accepted
+	room   string      // that was joined by it, or is about to be
 	renew  *time.Timer // asks for another token
+	asked  bool        // it has asked
 	end    *time.Timer // ends the session with its access
 	shut   bool
 }
 
 // enter takes the first access.
 func (g *gate) enter(access auth.Access) *protocol.Error {
-	if access.User != "" {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.take(access)
+}
+
+// take counts the access's user, if it is not the one before, and goes by the
+// access from now on. The caller holds mu.
+func (g *gate) take(access auth.Access) *protocol.Error {
+	if g.shut {
+		return nil // nobody would give the user back
+	}
+	if access.User != "" && access.User != g.access.User {
 		if g.visitor.service.users.Take(access.User) != nil {
 			return protocol.Errorf(protocol.Error_TOO_MANY_SESSIONS,
 				"This user has %d sessions open and no more are taken. Close some.", g.visitor.service.config.Limits.SessionsPerUser)
 		}
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	g.access, g.open = access, true
 	g.watch()
 	return nil
+}
+
+// claim is for who wants to join a room: from then on a fresh access has to be
+// for that room, and for the same user.
+func (g *gate) claim(room string) (auth.Access, *protocol.Error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.access.Allows(room) {
+		return auth.Access{}, protocol.Errorf(protocol.Error_ACCESS_DENIED, "Your access token is for another room than %.64q.", room)
+	}
+	g.room = room
+	return g.access, nil
+}
+
+// unclaim is for who did not get into the room.
+func (g *gate) unclaim() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.room = ""
 }
 
 // is says what the visitor may do; false before it has shown an access.
@@ -96,7 +126,8 @@ func (g *gate) again(token string) *protocol.Error {
 	return nil
 }
 
-// renewed takes a fresh token of the same user for the same room.
+// renewed takes a fresh token: of the same user and, once it has joined a
+// room, for that room. Before, who came without a user may become one.
 func (g *gate) renewed(token string) *protocol.Error {
 	access, err := g.visitor.service.verify(token)
 	if err != nil {
@@ -104,19 +135,19 @@ func (g *gate) renewed(token string) *protocol.Error {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	switch {
-	case g.shut:
-		return nil
-	case access.User != g.access.User:
+	switch before := g.access; {
+	case token == "" && before.KeyID != "":
+		return protocol.Errorf(protocol.Error_ACCESS_REQUIRED, "authenticate has no token. Give a fresh one.")
+	case access.User != before.User && (before.User != "" || g.room != ""):
 		return protocol.Errorf(protocol.Error_ACCESS_DENIED, "The new token is for another user. Open a new session for it.")
-	case g.access.Room != access.Room && !access.Allows(g.access.Room):
+	case g.room != "" && !access.Allows(g.room):
 		return protocol.Errorf(protocol.Error_ACCESS_DENIED, "The new token is for another room. Open a new session for it.")
 	}
-	changed := access.Grants != g.access.Grants
-	g.access = access
-	g.watch()
-	if changed {
-		g.visitor.service.run(g.visitor, g.visitor.regrant)
+	if err := g.take(access); err != nil {
+		return err
+	}
+	if g.room != "" {
+		g.visitor.service.run(g.visitor, g.visitor.vouch)
 	}
 	return nil
 }
@@ -132,16 +163,38 @@ func (g *gate) watch() {
 		return
 	}
 	left := time.Until(g.access.Expires)
-	expires := g.access.Expires.UnixMilli()
-	session := g.visitor.session
+	g.asked = false
 	g.renew = time.AfterFunc(left-min(renewBefore, left/2), func() {
-		session.Send(protocol.NewEvent(&protocol.ServerMessage{Body: &protocol.ServerMessage_AccessExpiring{
-			AccessExpiring: &protocol.AccessExpiring{ExpiresMs: expires},
-		}}), "")
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.asked = true
+		g.ask()
 	})
 	g.end = time.AfterFunc(left, func() {
-		g.visitor.End(protocol.Errorf(protocol.Error_ACCESS_EXPIRED, "The access token has expired. Join again with a new one."))
+		g.mu.Lock()
+		over := !time.Now().Before(g.access.Expires) // no fresh one came in the last moment
+		g.mu.Unlock()
+		if over {
+			g.visitor.End(protocol.Errorf(protocol.Error_ACCESS_EXPIRED, "The access token has expired. Join again with a new one."))
+		}
 	})
+}
+
+// ask asks for another token. The caller holds mu.
+func (g *gate) ask() {
+	g.visitor.session.Send(protocol.NewEvent(&protocol.ServerMessage{Body: &protocol.ServerMessage_AccessExpiring{
+		AccessExpiring: &protocol.AccessExpiring{ExpiresMs: g.access.Expires.UnixMilli()},
+	}}), "")
+}
+
+// remind asks once more for another token, if it was asked for and none has
+// come: the client may have missed it.
+func (g *gate) remind() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.asked {
+		g.ask()
+	}
 }
 
 // close stops the clocks and gives back what enter took.
@@ -175,9 +228,17 @@ var needs = map[string]auth.Grants{
 }
 
 // granted judges a message of a peer in a room.
-func granted(grants auth.Grants, kind string) *protocol.Error {
-	if need := needs[kind]; need != 0 && grants&need == 0 {
-		return protocol.Errorf(protocol.Error_NOT_GRANTED, "Your access does not let you send %s; it needs the grant %v.", kind, need)
+func granted(grants auth.Grants, message *protocol.ClientMessage) *protocol.Error {
+	kind := kind(message)
+	need := needs[kind]
+	d, c := message.GetDescription(), message.GetCandidate()
+	if (d != nil && d.GetTo() != protocol.SFU && d.GetEpoch() == 0) || (c != nil && c.GetTo() != protocol.SFU && c.GetEpoch() == 0) {
+		// Of no direct connection that the room knows of: a message to a peer
+		// like any other.
+		need = auth.GrantsOf(protocol.Grant_DATA)
+	}
+	if need != 0 && grants&need == 0 {
+		return protocol.Errorf(protocol.Error_NOT_GRANTED, "Your access does not let you send this %s; it needs the grant %v.", kind, need)
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ func (v *Visitor) authenticate(token string) *protocol.Error {
 
 // join enters a room. The leg is negotiated first, so that the answer rides
 // in joined and a refused offer leaves no trace in the room.
-func (v *Visitor) join(ctx context.Context, access auth.Access, join *protocol.Join, re string) *protocol.Error {
+func (v *Visitor) join(ctx context.Context, join *protocol.Join, re string) *protocol.Error {
 	if v.room != nil || v.waiting != nil {
 		return protocol.Errorf(protocol.Error_ALREADY_JOINED,
 			"This session is in a room already; open another session for another room.")
@@ -39,9 +39,19 @@ func (v *Visitor) join(ctx context.Context, access auth.Access, join *protocol.J
 	if err := room.CheckJoin(join); err != nil {
 		return err
 	}
-	if !access.Allows(join.GetRoom()) {
-		return protocol.Errorf(protocol.Error_ACCESS_DENIED, "Your access token is for another room than %.64q.", join.GetRoom())
+	access, err := v.gate.claim(join.GetRoom())
+	if err == nil {
+		err = v.knock(ctx, access, join, re)
 	}
+	if err != nil {
+		v.peer = nil
+		v.gate.unclaim()
+	}
+	return err
+}
+
+// knock goes to the room's door, and through it unless it has to wait there.
+func (v *Visitor) knock(ctx context.Context, access auth.Access, join *protocol.Join, re string) *protocol.Error {
 	if !v.service.joins.Allow(v.caller.Addr, time.Now()) {
 		return protocol.Errorf(protocol.Error_TOO_MANY_MESSAGES,
 			"More than %d joins a minute came from your address. Wait a little.", v.service.config.Limits.JoinsPerMinute)
@@ -50,7 +60,13 @@ func (v *Visitor) join(ctx context.Context, access auth.Access, join *protocol.J
 		Name: cmp.Or(access.Name, join.GetName()), User: access.User, Role: access.Role,
 		Metadata: cmp.Or(access.Metadata, join.GetMetadata()),
 		Grants:   access.Grants, Sources: access.Sources, Addr: v.key, Direct: join.GetDirect(),
+		MetadataIsGiven: access.Metadata != "",
 	}, (*member)(v))
+	// What would be refused inside is refused here, not after a long wait.
+	if _, err := v.tracks(peer, join); err != nil {
+		return err
+	}
+	v.peer = peer
 	wait, err := v.service.config.Rooms.Knock(join.GetRoom(), peer)
 	if err != nil {
 		return err
@@ -58,13 +74,15 @@ func (v *Visitor) join(ctx context.Context, access auth.Access, join *protocol.J
 	if wait {
 		v.unjoined.Stop()
 		v.lasting.Store(true)
-		v.waiting, v.peer = join, peer
-		v.session.Send(protocol.NewEvent(&protocol.ServerMessage{
-			Body: &protocol.ServerMessage_Waiting{Waiting: &protocol.Waiting{}},
-		}), re)
+		v.waiting = join
+		v.session.Send(waiting(), re)
 		return nil
 	}
 	return v.enter(ctx, peer, join, re)
+}
+
+func waiting() *protocol.Event {
+	return protocol.NewEvent(&protocol.ServerMessage{Body: &protocol.ServerMessage_Waiting{Waiting: &protocol.Waiting{}}})
 }
 
 // admitted goes in after waiting at the door.
@@ -77,6 +95,7 @@ func (v *Visitor) admitted() {
 	join := v.waiting
 	v.waiting = nil
 	if err := v.enter(v.service.life, v.peer, join, ""); err != nil {
+		v.service.config.Rooms.Unknock(join.GetRoom(), v.peer)
 		v.peer = nil
 		v.End(err)
 	}
@@ -84,15 +103,10 @@ func (v *Visitor) admitted() {
 
 // enter negotiates the leg and enters the room. The caller holds mu.
 func (v *Visitor) enter(ctx context.Context, peer *room.Peer, join *protocol.Join, re string) *protocol.Error {
-	tracks, err := v.service.config.Rooms.Tracks(nil, join.GetTracks())
-	if err == nil {
-		err = peer.MayPublish(join.GetTracks())
-	}
+	tracks, err := v.tracks(peer, join)
 	if err != nil {
 		return err
 	}
-	access, _ := v.gate.is()
-	v.grants.Store(uint32(access.Grants))
 	var answer *protocol.Description
 	if offer := join.GetOffer(); offer != nil {
 		if answer, err = v.offer(ctx, join.GetRoom(), peer.ID(), offer); err != nil {
@@ -101,7 +115,7 @@ func (v *Visitor) enter(ctx context.Context, peer *room.Peer, join *protocol.Joi
 	}
 	entered, err := v.service.config.Rooms.Enter(join.GetRoom(), peer, tracks, answer, re)
 	if err != nil {
-		v.leg.drop()
+		v.dropLeg()
 		return err
 	}
 	v.unjoined.Stop()
@@ -110,31 +124,39 @@ func (v *Visitor) enter(ctx context.Context, peer *room.Peer, join *protocol.Joi
 	v.service.metrics.peers.Inc()
 	v.log.Info("peer joined", "room", entered.Name(), "peer", peer.ID())
 	v.startLeg()
+	v.presence.entered()
 	return nil
 }
 
-// regrant tells the room that another token allows something else.
-func (v *Visitor) regrant() {
+// tracks are those that a peer joins with. The caller holds mu.
+func (v *Visitor) tracks(peer *room.Peer, join *protocol.Join) ([]*protocol.Track, *protocol.Error) {
+	if err := peer.MayPublish(join.GetTracks()); err != nil {
+		return nil, err
+	}
+	return v.service.config.Rooms.Tracks(nil, join.GetTracks())
+}
+
+// vouch tells the room what a fresh access token says.
+func (v *Visitor) vouch() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.room == nil {
+	if v.peer == nil || v.closed {
 		return
 	}
+	name := v.waiting.GetRoom()
+	if v.room != nil {
+		name = v.room.Name()
+	}
 	access, _ := v.gate.is()
-	// It fails only when the peer has left meanwhile.
-	_, _ = v.room.UpdatePeer(nil, v.peer.ID(), room.Update{Grants: &access.Grants})
+	v.service.config.Rooms.Vouch(name, v.peer, room.Vouched{Grants: access.Grants, Role: access.Role, Sources: access.Sources})
 }
 
 // startLeg tells a fresh leg, if there is one, what it has to know. Its answer
 // has been sent by then: slots are filled from the view on, and the client
 // hears of them after the answer.
 func (v *Visitor) startLeg() {
-	tracks := v.room.Tracks(v.peer)
-	v.leg.do(func(leg Leg) {
-		leg.Allow(rights(auth.Grants(v.grants.Load())))
-		leg.Publish(tracks)
-		leg.View(v.view)
-	})
+	v.room.Brief(v.peer)
+	v.leg.do(func(leg Leg) { leg.View(v.view) })
 }
 
 // offer brings an offer to the SFU, over the visitor's leg or a new one.
@@ -150,6 +172,7 @@ func (v *Visitor) offer(ctx context.Context, roomName, peer string, offer *proto
 		if leg, err = v.service.config.Media.Open(roomName, peer, (*listener)(v)); err != nil {
 			return nil, v.mediaError(err)
 		}
+		leg.Allow(Rights{}) // until startLeg says what it may
 		v.leg.set(leg)
 	}
 	ctx, cancel := context.WithTimeout(ctx, offerTimeout)
@@ -157,11 +180,17 @@ func (v *Visitor) offer(ctx context.Context, roomName, peer string, offer *proto
 	sdp, err := leg.Offer(ctx, offer.GetSdp())
 	if err != nil {
 		if fresh || errors.Is(err, ErrLegLost) {
-			v.leg.drop()
+			v.dropLeg()
 		}
 		return nil, v.mediaError(err)
 	}
 	return &protocol.Description{From: protocol.SFU, Type: protocol.Description_ANSWER, Sdp: sdp}, nil
+}
+
+// dropLeg ends the leg, if there is one.
+func (v *Visitor) dropLeg() {
+	v.leg.drop()
+	v.presence.connected(false)
 }
 
 // moderate does what a moderator asks for.

@@ -29,6 +29,11 @@ func (m *member) Publish(tracks []*protocol.Track) {
 	m.leg.do(func(leg Leg) { leg.Publish(tracks) })
 }
 
+// Mute implements room.Member.
+func (m *member) Mute(track string, muted bool) {
+	m.leg.do(func(leg Leg) { leg.Mute(track, muted) })
+}
+
 // Suspend implements room.Member.
 func (m *member) Suspend(on bool) {
 	m.leg.do(func(leg Leg) { leg.Suspend(on) })

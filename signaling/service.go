@@ -192,10 +192,8 @@ func (s *Service) resume(id, token string, caller Caller) (*Visitor, *protocol.E
 	s.mu.Lock()
 	v := s.visitors[id]
 	s.mu.Unlock()
-	// Who holds no token learns nothing about which sessions there are.
 	if v == nil || !v.session.Open() || !v.session.Admits(token) {
-		return nil, protocol.Errorf(protocol.Error_NO_SUCH_SESSION,
-			"There is no such session, or it is not yours: it may have ended, or its resume token was used up. Open a new one.")
+		return nil, noSuchSession()
 	}
 	if err := v.gate.again(caller.Token); err != nil {
 		return nil, err

@@ -92,16 +92,19 @@ func (v *Visitor) place() (*room.Room, *room.Peer) {
 func (v *Visitor) Receive(ctx context.Context, message *protocol.ClientMessage, size int) *protocol.Event {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.closed {
+	if v.closed || !v.session.Open() {
 		return nil
 	}
 	v.service.metrics.received.WithLabelValues(kind(message)).Inc()
 
-	paid := v.pay(message, size)
 	// A message that is refused has used its number up all the same, so that
-	// the next one is in order.
+	// the next one is in order. One that was seen before has its answer.
 	fresh, err := v.number(message)
-	if !paid {
+	unanswered := message
+	if !fresh && err == nil {
+		unanswered = nil
+	}
+	if !v.pay(unanswered, size) {
 		return nil
 	}
 	if err == nil {
@@ -234,7 +237,7 @@ func (v *Visitor) Close(reason *protocol.Error) {
 		v.service.metrics.peers.Dec()
 		v.log.Info("peer left", "room", v.room.Name(), "peer", v.peer.ID(), "reason", ending)
 	}
-	v.leg.drop()
+	v.dropLeg()
 	v.service.metrics.endings.WithLabelValues(ending).Inc()
 	v.service.forget(v)
 }

@@ -16,12 +16,14 @@ const (
 // ban keeps somebody out for a while.
 type ban struct {
 	user string
-	addr netip.Addr // of somebody without a user
+	addr netip.Addr
 	ends time.Time
 }
 
+// of says whether the ban is of somebody: a user by any address, and who says
+// no user by the address alone, so that leaving the name out is no way around.
 func (b ban) of(who Identity) bool {
-	if b.user != "" || who.User != "" {
+	if who.User != "" {
 		return b.user == who.User
 	}
 	return b.addr.IsValid() && b.addr == who.Addr
@@ -61,7 +63,8 @@ func (rs *Rooms) Knock(name string, peer *Peer) (wait bool, err *protocol.Error)
 	defer rs.mu.Unlock()
 	r := rs.rooms[name]
 	if r == nil {
-		return false, rs.roomForOneMore()
+		_, err := rs.roomForOneMore()
+		return false, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -112,16 +115,21 @@ func (r *Room) knocks() []*protocol.Knock {
 }
 
 // Admit lets in a peer that waits. by is the moderator, nil for the server.
-func (r *Room) Admit(by *Peer, id string) *protocol.Error {
-	return r.atDoor(by, id, func(peer *Peer) {
-		r.admitted[peer.id] = true
-		peer.member.Admit()
-	})
+func (r *Room) Admit(by *Peer, id string) *protocol.Error { return r.atDoor(by, id, r.admit) }
+
+// admit is called with mu held.
+func (r *Room) admit(peer *Peer) {
+	delete(r.waiting, peer.id)
+	r.tellModerators(r.knock(peer, true))
+	r.admitted[peer.id] = true
+	peer.member.Admit()
 }
 
 // Refuse turns away a peer that waits.
 func (r *Room) Refuse(by *Peer, id string) *protocol.Error {
 	return r.atDoor(by, id, func(peer *Peer) {
+		delete(r.waiting, peer.id)
+		r.tellModerators(r.knock(peer, true))
 		peer.member.Remove(protocol.Errorf(protocol.Error_REFUSED, "You were not let in."))
 	})
 }
@@ -136,8 +144,6 @@ func (r *Room) atDoor(by *Peer, id string, do func(*Peer)) *protocol.Error {
 	if peer == nil {
 		return protocol.Errorf(protocol.Error_NO_SUCH_PEER, "Nobody with the id %.64q waits to be let in; they may have gone.", id)
 	}
-	delete(r.waiting, id)
-	r.tellModerators(r.knock(peer, true))
 	do(peer)
 	return nil
 }

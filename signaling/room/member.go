@@ -20,8 +20,10 @@ type Member interface {
 	Admit()
 	// Grant says what the peer may do from now on.
 	Grant(grants auth.Grants)
-	// Publish gives the peer's tracks after somebody else has changed them.
+	// Publish gives all that the peer publishes.
 	Publish(tracks []*protocol.Track)
+	// Mute says that one of its tracks is muted, or no longer.
+	Mute(track string, muted bool)
 	// Suspend says whether the SFU holds back what it would forward to the
 	// peer, because it comes another way.
 	Suspend(on bool)
@@ -33,7 +35,10 @@ type Identity struct {
 	User     string // across rooms; empty when nobody vouches for it
 	Role     string
 	Metadata string
-	Grants   auth.Grants
+	// MetadataIsGiven says that the metadata comes from an access token: the
+	// client cannot change it.
+	MetadataIsGiven bool
+	Grants          auth.Grants
 	// Sources are the track sources that it may publish; nil means all.
 	Sources []string
 	// Addr is what a ban of somebody without a user goes by.
@@ -48,16 +53,23 @@ type Peer struct {
 	member Member
 
 	// Guarded by Room.mu from the first call of the room on.
-	who    Identity
-	tracks []*protocol.Track // a track is replaced, never changed
-	away   bool
-	joined int64  // Unix milliseconds
-	order  uint64 // who came first has the smaller one
+	who     Identity
+	vouched Vouched // by its access token, at last
+	// given and taken are the grants that a moderator changed: they stay so,
+	// whatever a later access token says.
+	given, taken auth.Grants
+	tracks       []*protocol.Track // a track is replaced, never changed
+	away         bool
+	joined       int64  // Unix milliseconds
+	order        uint64 // who came first has the smaller one
 }
 
 // NewPeer makes a peer that is in no room yet.
 func NewPeer(who Identity, member Member) *Peer {
-	return &Peer{id: NewID(), who: who, member: member}
+	return &Peer{
+		id: NewID(), who: who, member: member,
+		vouched: Vouched{Grants: who.Grants, Role: who.Role, Sources: who.Sources},
+	}
 }
 
 // ID names the peer in its room.
@@ -81,7 +93,8 @@ func (p *Peer) describeAlone() *protocol.Peer {
 }
 
 // MayPublish judges tracks that the peer wants to publish. It is for a peer
-// that is in no room yet; Room.Publish judges those of the others.
+// that is in no room yet, and called by who would call Rooms.Vouch for it;
+// Room.Publish judges those of the others.
 func (p *Peer) MayPublish(offers []*protocol.TrackOffer) *protocol.Error {
 	if len(offers) == 0 {
 		return nil

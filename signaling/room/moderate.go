@@ -46,7 +46,6 @@ func (r *Room) MuteTrack(by *Peer, peer, track string) (*protocol.Track, *protoc
 	if !changed {
 		return public(muted), nil
 	}
-	p.member.Publish(p.tracks)
 	p.member.Send(protocol.NewEvent(&protocol.ServerMessage{Body: &protocol.ServerMessage_TrackUpdated{
 		TrackUpdated: &protocol.TrackUpdated{Peer: p.id, Track: muted},
 	}}), "")
@@ -90,7 +89,8 @@ func (r *Room) stop(p *Peer, fits func(*protocol.Track) bool) {
 	p.member.Publish(kept)
 }
 
-// Kick removes a peer, and keeps it out for banSeconds.
+// Kick removes a peer, and keeps it out for banSeconds: its user, or, of
+// somebody without one, its address. The user's other peers go with it.
 func (r *Room) Kick(by *Peer, peer string, banSeconds uint32) *protocol.Error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -106,11 +106,12 @@ func (r *Room) Kick(by *Peer, peer string, banSeconds uint32) *protocol.Error {
 		if len(r.bans) >= maxBans {
 			r.bans = slices.Delete(r.bans, 0, 1)
 		}
-		b := ban{user: p.who.User, ends: r.now().Add(seconds(banSeconds))}
-		if b.user == "" {
-			b.addr = p.who.Addr
+		r.bans = append(r.bans, ban{user: p.who.User, addr: p.who.Addr, ends: r.now().Add(seconds(banSeconds))})
+		for _, other := range r.peers {
+			if other != p && p.who.User != "" && other.who.User == p.who.User {
+				other.member.Remove(reason)
+			}
 		}
-		r.bans = append(r.bans, b)
 	}
 	p.member.Remove(reason)
 	return nil
@@ -128,20 +129,86 @@ func (r *Room) UpdatePeer(by *Peer, peer string, update Update) (*protocol.Peer,
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p, err := r.subject(by, peer)
+	if err == nil && by != nil && update.Grants != nil {
+		err = mayGrant(by, p, *update.Grants)
+	}
+	if err == nil {
+		err = r.update(p, update)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if err := r.update(p, update); err != nil {
-		return nil, err
-	}
 	return p.describe(), nil
+}
+
+// mayGrant judges what a moderator wants to let a peer do. Moderating is not a
+// way around one's own access token: nobody gives itself anything, and to
+// record is given only by who may.
+func mayGrant(by, p *Peer, grants auth.Grants) *protocol.Error {
+	more := grants &^ p.who.Grants
+	switch {
+	case by == p && more != 0:
+		return protocol.Errorf(protocol.Error_NOT_GRANTED, "You cannot give yourself the grant %v; ask another moderator.", more)
+	case more.Has(protocol.Grant_RECORD) && !by.who.Grants.Has(protocol.Grant_RECORD):
+		return protocol.Errorf(protocol.Error_NOT_GRANTED, "You cannot give the grant record, which you do not have.")
+	}
+	return nil
 }
 
 // SetMetadata is a peer changing its own.
 func (r *Room) SetMetadata(p *Peer, metadata string) *protocol.Error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if p.who.MetadataIsGiven {
+		return protocol.Errorf(protocol.Error_NOT_GRANTED, "Your metadata is that of your access token; the server API can change it.")
+	}
 	return r.update(p, Update{Metadata: &metadata})
+}
+
+// Vouched is what an access token says of a peer and what a later one may
+// change.
+type Vouched struct {
+	Grants  auth.Grants
+	Role    string
+	Sources []string // nil means all
+}
+
+// Vouch takes what a fresh access token says of a peer that is in the room
+// called name, or wants to be. Grants that a moderator has given or taken stay
+// so; a role that is the same as in the token before leaves the peer's alone.
+func (rs *Rooms) Vouch(name string, p *Peer, vouched Vouched) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if r := rs.rooms[name]; r != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.vouch(p, vouched)
+	}
+}
+
+// vouch is called with mu held.
+func (r *Room) vouch(p *Peer, vouched Vouched) {
+	grants := (vouched.Grants | p.given) &^ p.taken
+	update := Update{Grants: &grants}
+	if vouched.Role != p.vouched.Role {
+		update.Role = &vouched.Role
+	}
+	p.vouched, p.who.Sources = vouched, vouched.Sources
+	if r.peers[p.id] != p {
+		// Nobody knows of it but those it knocks for.
+		p.who.Grants, p.who.Role = grants, vouched.Role
+		if r.waiting[p.id] == p && grants.Has(protocol.Grant_ADMIN) {
+			r.admit(p)
+		}
+		return
+	}
+	given, taken := p.given, p.taken
+	// Tokens are held to the same bounds as peers.
+	_ = r.update(p, update)
+	p.given, p.taken = given, taken
+	if p.who.Sources != nil {
+		r.stop(p, func(t *protocol.Track) bool { return !slices.Contains(p.who.Sources, t.GetSource()) })
+	}
 }
 
 // update is called with mu held.
@@ -154,21 +221,36 @@ func (r *Room) update(p *Peer, update Update) *protocol.Error {
 	if err := cmp.Or(checkPeerName(who.Name), checkMetadata(who.Metadata), checkRole(who.Role)); err != nil {
 		return err
 	}
+	if update.Grants != nil {
+		p.given, p.taken = who.Grants&^p.vouched.Grants, p.vouched.Grants&^who.Grants
+	}
 	before := p.describeAlone()
+	grants := p.who.Grants
 	p.who = who
-	after := p.describeAlone()
-	if proto.Equal(before, after) {
+	if proto.Equal(before, p.describeAlone()) {
 		return nil
 	}
 	r.tellPeer(p)
-	if update.Grants != nil {
-		p.member.Grant(who.Grants)
-		if !who.Grants.Has(protocol.Grant_PUBLISH) {
-			r.stop(p, func(*protocol.Track) bool { return true })
-		}
-		r.flow()
+	if who.Grants != grants {
+		r.regrant(p, who.Grants&^grants)
 	}
 	return nil
+}
+
+// regrant does what follows from other grants of a peer, of which more are
+// those that it did not have. The caller holds mu.
+func (r *Room) regrant(p *Peer, more auth.Grants) {
+	p.member.Grant(p.who.Grants)
+	if !p.who.Grants.Has(protocol.Grant_PUBLISH) {
+		r.stop(p, func(*protocol.Track) bool { return true })
+	}
+	if more.Has(protocol.Grant_ADMIN) {
+		for _, k := range r.knocks() {
+			p.member.Send(protocol.NewEvent(&protocol.ServerMessage{Body: &protocol.ServerMessage_Knock{Knock: k}}), "")
+		}
+	}
+	r.flow()
+	r.keepModerated()
 }
 
 // SetAway notes that a peer's client cannot be reached now, or can again.
@@ -225,7 +307,4 @@ func (r *Room) keepModerated() {
 	grants := eldest.who.Grants.With(protocol.Grant_ADMIN)
 	// Grants alone can always be changed.
 	_ = r.update(eldest, Update{Grants: &grants})
-	for _, k := range r.knocks() {
-		eldest.member.Send(protocol.NewEvent(&protocol.ServerMessage{Body: &protocol.ServerMessage_Knock{Knock: k}}), "")
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hiroba-rtc/hiroba/signaling/auth"
 	"github.com/hiroba-rtc/hiroba/signaling/protocol"
 )
 
@@ -69,6 +70,7 @@ func (r *Room) enter(peer *Peer, tracks []*protocol.Track, answer *protocol.Desc
 	r.order++
 	peer.order, peer.joined, peer.tracks = r.order, r.now().UnixMilli(), tracks
 	r.peers[peer.id] = peer
+	peer.member.Grant(peer.who.Grants)
 	// Before joined is made, so that it tells all.
 	r.moderateFirst(peer)
 	joined := r.describeTo(peer)
@@ -87,7 +89,8 @@ func (r *Room) enter(peer *Peer, tracks []*protocol.Track, answer *protocol.Desc
 // to be one. The caller holds mu.
 func (r *Room) moderateFirst(peer *Peer) {
 	if r.owner.config.FirstModerates && len(r.peers) == 1 {
-		peer.who.Grants = peer.who.Grants.With(protocol.Grant_ADMIN)
+		peer.given = auth.GrantsOf(protocol.Grant_ADMIN)
+		peer.who.Grants |= peer.given
 		peer.member.Grant(peer.who.Grants)
 	}
 }

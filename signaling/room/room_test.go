@@ -1,6 +1,7 @@
 package room_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,13 +19,21 @@ type someone struct {
 	admitted  bool
 	grants    auth.Grants
 	suspended bool
+	publishes []*protocol.Track // as the media side was told
 }
 
 func (s *someone) Send(e *protocol.Event, _ string) { s.told = append(s.told, e.Message()) }
 func (s *someone) Remove(reason *protocol.Error)    { s.removed = reason }
 func (s *someone) Admit()                           { s.admitted = true }
 func (s *someone) Grant(grants auth.Grants)         { s.grants = grants }
-func (s *someone) Publish(tracks []*protocol.Track) {}
+func (s *someone) Publish(tracks []*protocol.Track) { s.publishes = slices.Clone(tracks) }
+func (s *someone) Mute(track string, muted bool) {
+	for i, t := range s.publishes {
+		if t.GetId() == track {
+			s.publishes[i] = &protocol.Track{Id: track, Mid: t.GetMid(), Kind: t.GetKind(), Source: t.GetSource(), Muted: muted}
+		}
+	}
+}
 func (s *someone) Suspend(on bool)                  { s.suspended = on }
 
 // newRooms are rooms whose empty ones end at once.
@@ -118,7 +127,7 @@ func TestPublishTellsWhatChanged(t *testing.T) {
 	rooms := newRooms()
 	ann, bob := enter(t, rooms, "tea", audio("0")), enter(t, rooms, "tea")
 	bob.news()
-	first := ann.room.Tracks(ann.Peer)[0].GetId()
+	first := ann.told[0].GetJoined().GetTracks()[0].GetId()
 	video := &protocol.TrackOffer{Mid: "1", Kind: protocol.Kind_VIDEO, Source: "camera"}
 
 	tracks, err := ann.room.Publish(ann.Peer, []*protocol.TrackOffer{video, audio("0")})

@@ -71,8 +71,12 @@ func (rs *Rooms) Enter(name string, peer *Peer, tracks []*protocol.Track, answer
 	r := rs.rooms[name]
 	fresh := r == nil
 	if fresh {
-		if err := rs.roomForOneMore(); err != nil {
+		least, err := rs.roomForOneMore()
+		if err != nil {
 			return nil, err
+		}
+		if least != nil {
+			least.close(protocol.RoomEnded_EMPTY)
 		}
 		r = rs.newRoom(name, rs.config.Defaults)
 	}
@@ -83,23 +87,22 @@ func (rs *Rooms) Enter(name string, peer *Peer, tracks []*protocol.Track, answer
 	return r, nil
 }
 
-// roomForOneMore judges whether there may be one more room. Rooms that wait
-// empty make way. The caller holds mu.
-func (rs *Rooms) roomForOneMore() *protocol.Error {
+// roomForOneMore judges whether there may be one more room. One that has been
+// empty for longest has to make way when least is not nil. The caller holds mu.
+func (rs *Rooms) roomForOneMore() (least *Room, err *protocol.Error) {
 	if len(rs.rooms) < rs.config.Limits.Rooms {
-		return nil
+		return nil, nil
 	}
-	var oldest *Room
+	var oldest time.Time
 	for _, r := range rs.rooms {
-		if since, ok := r.empty(); ok && !r.made && (oldest == nil || since.Before(oldest.emptySince)) {
-			oldest = r
+		if since, ok := r.empty(); ok && !r.made && (least == nil || since.Before(oldest)) {
+			least, oldest = r, since
 		}
 	}
-	if oldest != nil {
-		oldest.close(protocol.RoomEnded_EMPTY)
-		return nil
+	if least != nil {
+		return least, nil
 	}
-	return protocol.Errorf(protocol.Error_TOO_MANY_ROOMS,
+	return nil, protocol.Errorf(protocol.Error_TOO_MANY_ROOMS,
 		"This server holds %d rooms and takes no more now. Try again later.", rs.config.Limits.Rooms)
 }
 
@@ -118,8 +121,12 @@ func (rs *Rooms) Create(name string, change *protocol.RoomChange) (info *protoco
 	if r := rs.rooms[name]; r != nil {
 		return r.Info(), false, nil
 	}
-	if err := rs.roomForOneMore(); err != nil {
+	least, err := rs.roomForOneMore()
+	if err != nil {
 		return nil, false, err
+	}
+	if least != nil {
+		least.close(protocol.RoomEnded_EMPTY)
 	}
 	r := rs.newRoom(name, settings)
 	r.made = true

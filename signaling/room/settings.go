@@ -79,6 +79,9 @@ func (r *Room) Change(by *Peer, change *protocol.RoomChange) *protocol.Error {
 	if err := r.mayModerate(by); err != nil {
 		return err
 	}
+	if r.owner.rooms[r.name] != r {
+		return protocol.Errorf(protocol.Error_NO_SUCH_ROOM, "The room has ended.")
+	}
 	settings, err := r.owner.changed(r.settings, change)
 	if err != nil {
 		return err
@@ -92,8 +95,8 @@ func (r *Room) Change(by *Peer, change *protocol.RoomChange) *protocol.Error {
 	}})
 	r.record(&protocol.RoomEvent{Event: &protocol.RoomEvent_RoomUpdated{RoomUpdated: r.info()}})
 	if !settings.GetLobby() {
-		for _, k := range r.waiting {
-			k.member.Admit()
+		for _, peer := range sorted(r.waiting) {
+			r.admit(peer)
 		}
 	}
 	r.history.trim(r.now(), settings)

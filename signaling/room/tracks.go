@@ -64,16 +64,21 @@ func find(tracks []*protocol.Track, mid string) *protocol.Track {
 	return tracks[i]
 }
 
-// Tracks is what a peer publishes now.
-func (r *Room) Tracks(peer *Peer) []*protocol.Track {
+// Brief tells a peer's fresh leg, by its Member, what the room has said before.
+func (r *Room) Brief(peer *Peer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return peer.tracks
+	peer.member.Grant(peer.who.Grants)
+	peer.member.Publish(peer.tracks)
+	if state := r.topology.told; state.Moved && slices.Contains(state.Peers[:], peer.id) {
+		peer.member.Suspend(true)
+	}
 }
 
 // Publish makes offers all that the peer publishes. The others are told what
-// is new, what changed and what ended. It returns the peer's tracks in the
-// order of the offers.
+// is new, what changed and what ended, and so is the peer's Member: what a
+// moderator does at the same time comes before it or after it, everywhere. It
+// returns the peer's tracks in the order of the offers.
 func (r *Room) Publish(peer *Peer, offers []*protocol.TrackOffer) ([]*protocol.Track, *protocol.Error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -89,6 +94,7 @@ func (r *Room) Publish(peer *Peer, offers []*protocol.TrackOffer) ([]*protocol.T
 		old[track.GetId()] = track
 	}
 	peer.tracks = tracks
+	peer.member.Publish(tracks)
 	for _, track := range tracks {
 		before, known := old[track.GetId()]
 		delete(old, track.GetId())
@@ -109,8 +115,7 @@ func (r *Room) Publish(peer *Peer, offers []*protocol.TrackOffer) ([]*protocol.T
 	return tracks, nil
 }
 
-// Mute notes that one of the peer's tracks is muted, or no longer, and tells
-// the others.
+// Mute mutes one of the peer's tracks, or no longer, and tells the others.
 func (r *Room) Mute(peer *Peer, id string, muted bool) *protocol.Error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -133,6 +138,7 @@ func (r *Room) mute(peer *Peer, id string, muted bool) (track *protocol.Track, c
 	// The old slice may be on its way to the media side.
 	peer.tracks = slices.Clone(peer.tracks)
 	peer.tracks[i] = track
+	peer.member.Mute(id, muted)
 	r.tellUpdated(peer, track)
 	return track, true, nil
 }

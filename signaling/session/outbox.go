@@ -11,9 +11,6 @@ type Entry struct {
 	Event *protocol.Event
 }
 
-// size is what an entry counts for: the id is the client's, and may be long.
-func (e Entry) size() int { return e.Event.Size() + len(e.Re) }
-
 // Bounds are how much an outbox keeps for a client that has not acknowledged
 // it.
 type Bounds struct {
@@ -40,7 +37,7 @@ func NewOutbox(bounds Bounds) *Outbox { return &Outbox{bounds: bounds} }
 func (o *Outbox) Append(event *protocol.Event, re string) uint64 {
 	o.last++
 	o.entries = append(o.entries, Entry{Seq: o.last, Re: re, Event: event})
-	o.bytes += o.entries[len(o.entries)-1].size()
+	o.bytes += o.size(o.entries[len(o.entries)-1])
 	for o.len() > 1 && (o.len() > o.bounds.Messages || o.bytes > o.bounds.Bytes) {
 		o.drop()
 	}
@@ -76,12 +73,18 @@ func (o *Outbox) First() uint64 { return o.last - uint64(o.len()) + 1 }
 // Last is the number of the newest entry ever added.
 func (o *Outbox) Last() uint64 { return o.last }
 
+// size is what an entry counts for: the id is the client's, and may be long.
+// One entry, such as a whole room of a thousand, may be larger than all bounds;
+// it counts as half of them, so that it is not pushed out before it could be
+// read by the very next words.
+func (o *Outbox) size(e Entry) int { return min(e.Event.Size()+len(e.Re), o.bounds.Bytes/2) }
+
 func (o *Outbox) len() int { return len(o.entries) - o.head }
 
 // drop lets go of the oldest entry. The storage before head is used again
 // once it is the larger half, so that dropping costs constant time on average.
 func (o *Outbox) drop() {
-	o.bytes -= o.entries[o.head].size()
+	o.bytes -= o.size(o.entries[o.head])
 	o.entries[o.head] = Entry{}
 	o.head++
 	if o.head*2 >= len(o.entries) {

@@ -196,12 +196,24 @@ func (s *Session) Renew(used string) string {
 }
 
 // Confirm says that the client has got what came with this attachment: the
-// token that was made for it is the only one from now on.
-func (a *Attachment) Confirm() {
+// token that was made for it is the only one from now on. It reports false
+// when the attachment no longer holds the session.
+func (a *Attachment) Confirm() bool {
 	a.session.mu.Lock()
 	defer a.session.mu.Unlock()
-	if a.session.attached == a {
-		a.session.tickets.confirm()
+	if a.session.attached != a {
+		return false
+	}
+	a.session.tickets.confirm()
+	return true
+}
+
+// Expire ends the session unless something is attached to it.
+func (s *Session) Expire() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.attached == nil && !s.ended {
+		s.end(nil, false)
 	}
 }
 
