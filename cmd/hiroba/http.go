@@ -12,17 +12,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/hiroba-rtc/hiroba/configs"
+	"github.com/hiroba-rtc/hiroba/signaling/api"
 	"github.com/hiroba-rtc/hiroba/signaling/transport/rpc"
 	"github.com/hiroba-rtc/hiroba/web"
 )
 
 // routes puts all HTTP of the server together.
-func routes(config configs.Config, registry *prometheus.Registry, signal, calls http.Handler, ready *atomic.Bool) http.Handler {
+func routes(config configs.Config, registry *prometheus.Registry, signal, calls http.Handler, backEnd *api.API, ready *atomic.Bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", web.Handler())
 	mux.Handle("/v1/signal", signal)
 	mux.Handle("/v1/signal/{session}", signal)
 	mux.Handle(rpc.Path, calls)
+	backEnd.Register(mux)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, "ok")
 	})
@@ -48,7 +50,7 @@ func routes(config configs.Config, registry *prometheus.Registry, signal, calls 
 	}, []string{"reason"})
 	registry.MustRegister(refused)
 	handler := origins{config.Origins, refused.WithLabelValues("origin")}.guard(mux)
-	if config.Host.IsLoopback() && config.Access != configs.AccessOpen && config.Keys == "" {
+	if isForOwnMachine(config) {
 		handler = localNamesOnly(handler, refused.WithLabelValues("host"))
 	}
 	return behindProxies(config.TrustedProxies, handler)
@@ -59,6 +61,12 @@ func answer(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, text+"\n")
+}
+
+// isForOwnMachine says whether the server is open because only its own machine
+// reaches it.
+func isForOwnMachine(config configs.Config) bool {
+	return config.Host.IsLoopback() && config.Access != configs.AccessOpen && config.Keys == ""
 }
 
 // isLocal says whether a request comes from this machine and not through a

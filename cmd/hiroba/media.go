@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/hiroba-rtc/hiroba/internal/dataframe"
 	"github.com/hiroba-rtc/hiroba/sfu"
 	"github.com/hiroba-rtc/hiroba/signaling"
 	"github.com/hiroba-rtc/hiroba/signaling/protocol"
@@ -22,6 +23,12 @@ func (m media) Open(room, peer string, listener signaling.Listener) (signaling.L
 		return nil, err
 	}
 	return leg{p}, nil
+}
+
+// Send implements api.Data.
+func (m media) Send(room, from string, to []string, topic string, payload []byte, lossy bool) error {
+	_, err := m.sfu.Send(room, &dataframe.DataFrame{From: from, To: to, Topic: topic, Payload: payload}, !lossy)
+	return err
 }
 
 // leg is a peer of the SFU as signaling wants it.

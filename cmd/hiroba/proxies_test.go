@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hiroba-rtc/hiroba/configs"
+	"github.com/hiroba-rtc/hiroba/signaling/api"
 )
 
 func networks(texts ...string) []netip.Prefix {
@@ -64,7 +65,8 @@ func serveRoutes(t *testing.T, change func(*configs.Config)) (url string) {
 	config := configs.Default()
 	change(&config)
 	signal := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.RemoteAddr) })
-	server := httptest.NewServer(routes(config, prometheus.NewRegistry(), signal, http.NotFoundHandler(), new(atomic.Bool)))
+	registry := prometheus.NewRegistry()
+	server := httptest.NewServer(routes(config, registry, signal, http.NotFoundHandler(), api.New(api.Config{Registerer: registry}), new(atomic.Bool)))
 	t.Cleanup(server.Close)
 	return server.URL
 }

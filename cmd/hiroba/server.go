@@ -22,6 +22,7 @@ import (
 	"github.com/hiroba-rtc/hiroba/internal/port"
 	"github.com/hiroba-rtc/hiroba/sfu"
 	"github.com/hiroba-rtc/hiroba/signaling"
+	"github.com/hiroba-rtc/hiroba/signaling/api"
 	"github.com/hiroba-rtc/hiroba/signaling/auth"
 	"github.com/hiroba-rtc/hiroba/signaling/protocol"
 	"github.com/hiroba-rtc/hiroba/signaling/room"
@@ -43,6 +44,7 @@ type server struct {
 	signal  *websocket.Handler
 	polling *signalhttp.Handler
 	calls   *rpc.Handler
+	api     *api.API
 	hooks   *webhook.Sender
 	http    *http.Server
 	ready   atomic.Bool
@@ -130,8 +132,13 @@ func (s *server) assemble(config configs.Config, log *slog.Logger, registry *pro
 	s.signal = websocket.New(s.service, log)
 	s.polling = signalhttp.New(s.service, s.signal)
 	s.calls = rpc.New(s.service)
+	s.api = api.New(api.Config{
+		Rooms: s.rooms, Keys: keys, Open: isForOwnMachine(config), Data: media{s.sfu},
+		MessageBytes: config.Limits.MessageBytes, RequestsPerSecond: config.Limits.RequestsPerSecond,
+		Logger: log, Registerer: registry,
+	})
 	s.http = &http.Server{
-		Handler:           routes(config, registry, s.polling, s.calls, &s.ready),
+		Handler:           routes(config, registry, s.polling, s.calls, s.api, &s.ready),
 		Protocols:         protocols(),
 		HTTP2:             http2Bounds(),
 		ReadHeaderTimeout: 10 * time.Second,
@@ -255,7 +262,8 @@ func (s *server) end(ctx context.Context) error {
 	s.ready.Store(false)
 	ended := make(chan error, 1)
 	go func() {
-		err := s.service.Close(ctx)
+		// First, so that nobody makes rooms when the others have left.
+		err := errors.Join(s.api.Close(ctx), s.service.Close(ctx))
 		s.signal.Wait()
 		s.polling.Wait()
 		s.calls.Wait()
