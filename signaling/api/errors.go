@@ -14,7 +14,8 @@ func codeOf(err *protocol.Error) connect.Code {
 	switch err.GetCode() {
 	case protocol.Error_ACCESS_REQUIRED, protocol.Error_ACCESS_EXPIRED:
 		return connect.CodeUnauthenticated
-	case protocol.Error_ACCESS_DENIED, protocol.Error_NOT_GRANTED, protocol.Error_BANNED:
+	case protocol.Error_ACCESS_DENIED, protocol.Error_NOT_GRANTED, protocol.Error_BANNED,
+		protocol.Error_ROOM_LOCKED, protocol.Error_REFUSED:
 		return connect.CodePermissionDenied
 	case protocol.Error_NO_SUCH_ROOM, protocol.Error_NO_SUCH_PEER, protocol.Error_NO_SUCH_TRACK:
 		return connect.CodeNotFound

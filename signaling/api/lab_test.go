@@ -102,7 +102,11 @@ func newLab(t *testing.T, change func(*api.Config)) *lab {
 		l.rooms.Close()
 	})
 	l.ann = l.enter("tea", room.Identity{Name: "Ann", User: "ann"}, &protocol.TrackOffer{Mid: "0", Kind: protocol.Kind_AUDIO, Source: "microphone"})
-	l.track = l.ann.room.Tracks(l.ann.Peer)[0].GetId()
+	ann, refusal := l.ann.room.FindPeer(l.ann.ID())
+	if refusal != nil {
+		t.Fatal(refusal)
+	}
+	l.track = ann.GetTracks()[0].GetId()
 	return l
 }
 
@@ -242,6 +246,7 @@ func (m *member) Remove(reason *protocol.Error) { m.note(func() { m.removed = re
 func (m *member) Admit()                        { m.note(func() { m.let = true }) }
 func (m *member) Grant(auth.Grants)             {}
 func (m *member) Publish([]*protocol.Track)     {}
+func (m *member) Mute(string, bool)             {}
 func (m *member) Suspend(bool)                  {}
 
 // heard is whether it was told something that fits.

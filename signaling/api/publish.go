@@ -10,7 +10,6 @@ import (
 
 	"github.com/hiroba-rtc/hiroba/internal/limit"
 	"github.com/hiroba-rtc/hiroba/signaling/protocol"
-	"github.com/hiroba-rtc/hiroba/signaling/room"
 )
 
 const (
@@ -97,10 +96,9 @@ func (p *publisher) check(frame *protocol.PublishDataRequest) *protocol.Error {
 	case p.who.Grants.Has(protocol.Grant_ADMIN):
 		return nil
 	}
-	// Whom a moderator threw out does not come back this way.
-	r := p.config.Rooms.Find(p.room)
-	if r != nil && r.Banned(room.Identity{User: p.who.User, Addr: p.who.addr}) {
-		return protocol.Errorf(protocol.Error_BANNED, "A moderator removed you from this room for a while. Try again later.")
+	// Whom moderators keep out does not come in this way.
+	if r := p.config.Rooms.Find(p.room); r != nil {
+		return r.MaySend(p.who.User, p.frames > 0)
 	}
 	return nil
 }

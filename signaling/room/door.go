@@ -37,7 +37,7 @@ func (r *Room) door(peer *Peer) (wait bool, err *protocol.Error) {
 	moderates := peer.who.Grants.Has(protocol.Grant_ADMIN)
 	switch {
 	case slices.ContainsFunc(r.bans, func(b ban) bool { return b.of(peer.who) }):
-		return false, protocol.Errorf(protocol.Error_BANNED, "A moderator removed you from this room for a while. Try again later.")
+		return false, banned()
 	case r.settings.GetLocked() && !moderates:
 		return false, protocol.Errorf(protocol.Error_ROOM_LOCKED, "The room is locked. Ask somebody inside to unlock it.")
 	case len(r.peers) >= r.limit():
@@ -47,12 +47,36 @@ func (r *Room) door(peer *Peer) (wait bool, err *protocol.Error) {
 	return r.settings.GetLobby() && !moderates && !r.admitted[peer.id], nil
 }
 
-// Banned says whether somebody may not come in now because of a ban.
-func (r *Room) Banned(who Identity) bool {
+// MaySend judges whether a user may send data to the room without being a
+// peer: the door and what moderators decided hold for it all the same. One
+// that has begun is not turned away by a door that was closed later.
+func (r *Room) MaySend(user string, begun bool) *protocol.Error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.now()
-	return slices.ContainsFunc(r.bans, func(b ban) bool { return now.Before(b.ends) && b.of(who) })
+	if slices.ContainsFunc(r.bans, func(b ban) bool { return now.Before(b.ends) && b.of(Identity{User: user}) }) {
+		return banned()
+	}
+	for _, p := range r.peers {
+		if p.who.User != user {
+			continue
+		}
+		if begun = true; p.taken.Has(protocol.Grant_DATA) {
+			return protocol.Errorf(protocol.Error_NOT_GRANTED, "A moderator took from you the grant to send data in this room.")
+		}
+	}
+	switch {
+	case begun:
+	case r.settings.GetLocked():
+		return protocol.Errorf(protocol.Error_ROOM_LOCKED, "The room is locked. Data comes in by a token with the grant admin, or from who is inside.")
+	case r.settings.GetLobby():
+		return protocol.Errorf(protocol.Error_REFUSED, "The room has a lobby. Data comes in by a token with the grant admin, or from who was let in.")
+	}
+	return nil
+}
+
+func banned() *protocol.Error {
+	return protocol.Errorf(protocol.Error_BANNED, "A moderator removed you from this room for a while. Try again later.")
 }
 
 // Knock brings a peer to the door of the room called name. It reports whether
