@@ -55,7 +55,7 @@ func (h *Handler) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 		h.upgrades.ServeHTTP(w, r)
 		return
 	}
-	l := newLine(w)
+	l := newLine(w, r)
 	defer l.close()
 	if !h.enter() {
 		transport.Refuse(w, protocol.Errorf(protocol.Error_SHUTTING_DOWN, "This server is shutting down. Try again in a moment."))
@@ -148,12 +148,9 @@ func (q *request) refuse(err *protocol.Error) {
 // bare does what a request without a body asks for. A body is read all the
 // same, so that the next request is found behind it, if it is short.
 func (q *request) bare(do func()) {
-	if q.r.Body != nethttp.NoBody {
-		if _, ok := q.body(idleBodyBytes, io.Discard); !ok {
-			return
-		}
+	if q.r.Body == nethttp.NoBody || q.body(idleBodyBytes, io.Discard) {
+		do()
 	}
-	do()
 }
 
 // open opens a session.

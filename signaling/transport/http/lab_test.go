@@ -108,9 +108,13 @@ func newLab(t *testing.T, over2 bool, change func(*signaling.Config)) *lab {
 		carrier.CloseIdleConnections()
 		server.Close()
 		<-ended
+		pass(time.Second) // net/http waits a little before it closes a connection
 	})
 	return l
 }
+
+// pass steps the bubble's clock.
+func pass(d time.Duration) { <-time.After(d) }
 
 // pipes is a network without one.
 type pipes struct {
@@ -184,15 +188,15 @@ func (l *lab) ask(method, path, body string, headers ...string) (*nethttp.Respon
 	return response, data
 }
 
-// refused expects an answer that refuses.
-func (l *lab) refused(status int, code protocol.Error_Code, response *nethttp.Response, body []byte) {
+// refused expects an answer that refuses what was tried.
+func (l *lab) refused(what string, status int, code protocol.Error_Code, response *nethttp.Response, body []byte) {
 	l.t.Helper()
 	message := &protocol.ServerMessage{}
 	if err := protocol.JSON.Unmarshal(body, message); err != nil {
-		l.t.Fatalf("%s: %v: %s", response.Status, err, body)
+		l.t.Errorf("%s: %s %s: %v", what, response.Status, body, err)
 	}
 	if response.StatusCode != status || message.GetError().GetCode() != code || message.GetError().GetMessage() == "" {
-		l.t.Fatalf("got %s %s, want %d %v", response.Status, body, status, code)
+		l.t.Errorf("%s: got %s %s, want %d %v", what, response.Status, body, status, code)
 	}
 }
 

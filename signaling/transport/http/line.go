@@ -26,30 +26,33 @@ type line struct {
 	control *nethttp.ResponseController
 
 	mu      sync.Mutex // guards all below
-	reading bool
+	reading bool       // there is a body that was not read to its end
 	writing bool
 	hurried bool
 	closed  bool // the server may be at the next request of this connection
 }
 
-func newLine(w nethttp.ResponseWriter) *line {
-	return &line{control: nethttp.NewResponseController(w)}
+func newLine(w nethttp.ResponseWriter, r *nethttp.Request) *line {
+	return &line{control: nethttp.NewResponseController(w), reading: r.Body != nethttp.NoBody}
 }
 
 // beginRead is called before the body is read.
 func (l *line) beginRead() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.reading = true
 	return l.control.SetReadDeadline(l.deadline(readTimeout))
 }
 
-// endRead is called when the whole body was read: from then on the server
-// reads to learn whether the client has gone.
-func (l *line) endRead() error {
+// endRead is called when no more of the body is read, and err says why. After
+// its end the server reads to learn whether the client has gone; after a
+// failure the deadline stays, and nobody waits for the rest.
+func (l *line) endRead(err error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.reading = false
+	if err != nil {
+		return err
+	}
 	return l.control.SetReadDeadline(time.Time{})
 }
 
@@ -115,25 +118,26 @@ func (l *line) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
-	_ = l.control.SetWriteDeadline(l.deadline(writeTimeout))
+	last := l.deadline(writeTimeout)
 	if l.reading {
 		_ = l.control.SetReadDeadline(time.Now().Add(hurryTimeout))
+		last = last.Add(hurryTimeout) // it reads before it writes
 	}
+	_ = l.control.SetWriteDeadline(last)
 }
 
 // body copies the request's body, of limit bytes at most. When there is no use
 // in going on it has answered, and reports false.
-func (q *request) body(limit int64, to io.Writer) (n int64, ok bool) {
-	var err error
-	if err = q.line.beginRead(); err == nil {
-		if n, err = io.Copy(to, nethttp.MaxBytesReader(q.w, q.r.Body, limit)); err == nil {
-			err = q.line.endRead()
-		}
+func (q *request) body(limit int64, to io.Writer) bool {
+	err := q.line.beginRead()
+	if err == nil {
+		_, err = io.Copy(to, nethttp.MaxBytesReader(q.w, q.r.Body, limit))
+		err = q.line.endRead(err)
 	}
 	var tooLarge *nethttp.MaxBytesError
 	switch {
 	case err == nil:
-		return n, true
+		return true
 	case errors.As(err, &tooLarge):
 		q.refuse(protocol.Errorf(protocol.Error_MESSAGE_TOO_LARGE,
 			"The request's body has more than %d bytes. Send less at once, and large things over the DataChannel.", limit))
@@ -142,5 +146,5 @@ func (q *request) body(limit int64, to io.Writer) (n int64, ok bool) {
 	default: // the client is gone, or speaks no HTTP
 		nethttp.Error(q.w, "The request's body did not come whole. Send it again.", nethttp.StatusBadRequest)
 	}
-	return n, false
+	return false
 }

@@ -78,7 +78,7 @@ func TestALongPollIsAnsweredWhenSomethingComes(t *testing.T) {
 		ann.poll("") // of Bob's coming
 		answer := ann.pollLater("25s")
 		begin := time.Now()
-		time.Sleep(7 * time.Second) // in the bubble's time
+		pass(7 * time.Second)
 		bob.say(`"message":{"text":"one"}`, `"message":{"text":"two"}`)
 		got := ann.told((<-answer).body)
 		for len(texts(got)) < 2 { // the first may have come before the second was said
@@ -160,16 +160,16 @@ func TestASessionThatIsPolledLives(t *testing.T) {
 	inLab(t, nil, func(t *testing.T, l *lab) {
 		ann, bob := l.enter(), l.enter()
 		for range 15 {
-			time.Sleep(20 * time.Second)
+			pass(20 * time.Second)
 			ann.poll("0")
 			bob.poll("0")
 		}
 		bob.poll("0")
-		time.Sleep(59 * time.Second)
+		pass(59 * time.Second)
 		bob.poll("0")
 		var left *protocol.PeerLeft
 		for range 2 {
-			time.Sleep(2 * time.Second)
+			pass(2 * time.Second)
 			for _, message := range bob.poll("0") {
 				left = message.GetPeerLeft()
 			}
@@ -178,7 +178,7 @@ func TestASessionThatIsPolledLives(t *testing.T) {
 			t.Fatalf("others were told %v", left)
 		}
 		response, body := ann.ask("GET", ann.path, "", ann.with()...)
-		l.refused(410, protocol.Error_NO_SUCH_SESSION, response, body)
+		l.refused("a poll too late", 410, protocol.Error_NO_SUCH_SESSION, response, body)
 	})
 }
 

@@ -33,7 +33,7 @@ func (q *request) receive() {
 	defer visitor.Session().OnEnd(q.line.hurry)()
 	limits := q.service.Limits()
 	var data bytes.Buffer
-	if _, ok := q.body(int64(max(limits.DescriptionBytes, limits.MessageBytes)+smallBytes), &data); !ok {
+	if !q.body(int64(max(limits.DescriptionBytes, limits.MessageBytes)+smallBytes), &data) {
 		return
 	}
 	messages, rest := split(data.Bytes())

@@ -43,7 +43,7 @@ func TestAnEventStream(t *testing.T) {
 			t.Fatalf("then came %v", e)
 		}
 		begin := time.Now()
-		time.Sleep(4 * time.Second)
+		pass(4 * time.Second)
 		if e := e.next(); !e.message.GetPeerUpdated().GetPeer().GetAway() {
 			t.Fatalf("of Bob, who reads no more, came %v", e)
 		}
@@ -124,7 +124,7 @@ func TestTheLaterOneReads(t *testing.T) {
 		three := ann.stream()
 		three.next()
 		answer := <-waiting
-		l.refused(409, protocol.Error_FENCED, answer.Response, answer.body)
+		l.refused("a poll that was taken over", 409, protocol.Error_FENCED, answer.Response, answer.body)
 		// Two that race: one of them wins.
 		waiting = ann.pollLater("20s") // takes over from the stream
 		fenced(three)
@@ -189,7 +189,7 @@ func TestTheEndOfASession(t *testing.T) {
 			}
 			for _, method := range []string{"GET", "POST", "DELETE"} {
 				response, body := ann.ask(method, ann.path, "", ann.with()...)
-				l.refused(410, protocol.Error_NO_SUCH_SESSION, response, body)
+				l.refused(method+" after the end", 410, protocol.Error_NO_SUCH_SESSION, response, body)
 			}
 		}
 		// A poll that waits hears of it too.
@@ -197,7 +197,7 @@ func TestTheEndOfASession(t *testing.T) {
 		waiting := ann.pollLater("25s")
 		ann.ask("DELETE", ann.path, "", ann.with()...)
 		answer := <-waiting
-		l.refused(410, protocol.Error_NO_SUCH_SESSION, answer.Response, answer.body)
+		l.refused("a poll at the end", 410, protocol.Error_NO_SUCH_SESSION, answer.Response, answer.body)
 
 		// The server's own end comes with its reason, to whoever reads.
 		bob, cat := l.enter(), l.enter()
@@ -218,7 +218,7 @@ func TestTheEndOfASession(t *testing.T) {
 		}
 		l.handler.Wait()
 		response, body := l.ask("POST", "/v1/signal", "")
-		l.refused(503, protocol.Error_SHUTTING_DOWN, response, body)
+		l.refused("a new session", 503, protocol.Error_SHUTTING_DOWN, response, body)
 	})
 }
 
@@ -280,7 +280,7 @@ func TestAStreamThatIsNotRead(t *testing.T) {
 			if left.GetReason() != tc.why || time.Since(begin) != tc.stay {
 				t.Errorf("%s: after %v, others were told %v", tc.name, time.Since(begin), left)
 			}
-			time.Sleep(hurryTimeout) // in the bubble's time
+			pass(hurryTimeout)
 			synctest.Wait()
 			l.handler.mu.Lock()
 			if n := len(l.handler.busy); n != 0 {
@@ -302,7 +302,7 @@ func TestRequestsDoNotPileUp(t *testing.T) {
 			bob.say(`"message":{"text":"` + strings.Repeat("x", 60<<10) + `"}`)
 			synctest.Wait() // the stream's goroutine is stuck in a write
 		}
-		time.Sleep(hurryTimeout)
+		pass(hurryTimeout)
 		l.handler.mu.Lock()
 		defer l.handler.mu.Unlock()
 		if n := len(l.handler.busy); n != 1 {
