@@ -46,8 +46,11 @@ const Path = "/" + protocolconnect.SignalServiceName + "/"
 type Handler struct {
 	service *signaling.Service
 	largest int // bytes of a message, compressed or not
-	calls   sync.RWMutex
 	methods map[string]method
+
+	mu     sync.Mutex // guards all below
+	closed bool
+	calls  sync.WaitGroup
 }
 
 // method is one of SignalService's.
@@ -93,12 +96,13 @@ func upTo(size int) connect.HandlerOption {
 
 // ServeHTTP serves one call and stays until it ends.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h.calls.RLock()
-	defer h.calls.RUnlock()
 	method, ok := h.methods[r.URL.Path]
 	if !ok {
 		http.NotFound(w, r)
 		return
+	}
+	if h.enter() {
+		defer h.calls.Done()
 	}
 	c := newCall(w, r, method.size)
 	defer c.end()
@@ -111,9 +115,22 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// enter counts a call, unless nobody asks any more.
+func (h *Handler) enter() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return false
+	}
+	h.calls.Add(1)
+	return true
+}
+
 // Wait returns when all calls have ended. Call it after the service was
-// closed: calls that come meanwhile wait, and are then refused.
+// closed: that refuses the calls that come later.
 func (h *Handler) Wait() {
-	h.calls.Lock()
-	defer h.calls.Unlock()
+	h.mu.Lock()
+	h.closed = true
+	h.mu.Unlock()
+	h.calls.Wait()
 }
