@@ -236,6 +236,9 @@ func (p *tab) descriptions() string {
 	return evaluate[string](p, `connections.map((c) => c.offers + c.localDescription.sdp + c.remoteDescription.sdp).join()`)
 }
 
+// overSFU keeps the media of two on the SFU.
+func overSFU(c *configs.Config) { c.Rooms.Topology = configs.TopologySFU }
+
 // TestThreePagesInOneRoom is the product's main job, from outside: over
 // whatever the network lets through.
 func TestThreePagesInOneRoom(t *testing.T) {
@@ -262,7 +265,7 @@ const route = `(async () => {
 })()`
 
 func threePagesInOneRoom(t *testing.T, relay string) {
-	_, url := runServer(t, nil)
+	_, url := runServer(t, overSFU)
 	b := startBrowser(t)
 	var pages []*tab
 	for _, name := range []string{"Ann", "Bob", "Cat"} {
@@ -341,7 +344,10 @@ func TestOneAddressForEverything(t *testing.T) {
 	if host.IsLoopback() {
 		t.Skip("this machine has no address but loopback, on which the server listens on several")
 	}
-	_, url := runServer(t, func(c *configs.Config) { c.Host, c.Access = host, configs.AccessOpen })
+	_, url := runServer(t, func(c *configs.Config) {
+		overSFU(c)
+		c.Host, c.Access = host, configs.AccessOpen
+	})
 	url = strings.Replace(url, "localhost", host.String(), 1)
 	b := startBrowser(t, url)
 	ann, bob := b.open("Ann", url+"/r/tea", ""), b.open("Bob", url+"/r/tea", "")

@@ -25,7 +25,14 @@ const (
 	GRPCWeb Transport = "grpc-web"
 	SSE     Transport = "sse"  // server-sent events, and POST
 	Poll    Transport = "poll" // long polls, and POST
+	// PlainPoll asks every half second: for those that must not wait.
+	PlainPoll Transport = "plain-poll"
 )
+
+// Transports are all there are.
+func Transports() []Transport {
+	return []Transport{WebSocket, GRPC, GRPCWeb, SSE, Poll, PlainPoll}
+}
 
 // carrier is one connection that carries a session. read is called by one
 // goroutine, write by another; abort ends both, from anywhere and at once;
@@ -35,8 +42,9 @@ type carrier interface {
 	// read returns the next message. It fails when the connection is of no
 	// more use; a *protocol.Error is the server's reason.
 	read() (*protocol.ServerMessage, error)
-	// write sends messages, in order.
-	write(messages []*protocol.ClientMessage) error
+	// write sends messages, in order. received is the number of the last one
+	// that the server is known to have taken by then, or 0.
+	write(messages []*protocol.ClientMessage) (received uint64, err error)
 	abort()
 	close()
 	// patience says how long read waits for the next message from now on.
@@ -63,6 +71,7 @@ var dialers = map[Transport]func(context.Context, place) (carrier, error){
 	GRPCWeb:   dialGRPCWeb,
 	SSE:       dialSSE,
 	Poll:      dialPoll,
+	PlainPoll: dialPlainPoll,
 }
 
 // errSilent is what read fails with when nothing came for too long.

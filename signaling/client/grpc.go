@@ -112,13 +112,13 @@ func setAll(h http.Header, p place) {
 	}
 }
 
-func (d *duplex) write(messages []*protocol.ClientMessage) error {
+func (d *duplex) write(messages []*protocol.ClientMessage) (received uint64, err error) {
 	for _, message := range messages {
 		if err := d.stream.Send(message); err != nil {
-			return said(err)
+			return 0, said(err)
 		}
 	}
-	return nil
+	return 0, nil
 }
 
 func (d *duplex) abort() { d.end() }
@@ -172,15 +172,18 @@ func (h *halves) read() (*protocol.ServerMessage, error) {
 	return message, err
 }
 
-func (h *halves) write(messages []*protocol.ClientMessage) error {
+func (h *halves) write(messages []*protocol.ClientMessage) (received uint64, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	request := connect.NewRequest(&protocol.SendRequest{Session: h.session, Messages: messages})
 	request.Header().Set("Authorization", "Bearer "+h.resume)
 	ctx, cancel := context.WithTimeout(h.life, writeTimeout)
 	defer cancel()
-	_, err := h.client.Send(ctx, request)
-	return said(err)
+	response, err := h.client.Send(ctx, request)
+	if err != nil {
+		return 0, said(err)
+	}
+	return response.Msg.GetReceived(), nil
 }
 
 func (h *halves) abort() { h.end() }

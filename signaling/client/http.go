@@ -16,8 +16,12 @@ import (
 	"github.com/hiroba-rtc/hiroba/signaling/protocol"
 )
 
-// pollWait is how long a poll asks the server to wait.
-const pollWait = "25s"
+const (
+	// pollWait is how long a long poll asks the server to wait.
+	pollWait = "25s"
+	// pollPause is how long a plain poll waits itself.
+	pollPause = 500 * time.Millisecond
+)
 
 // resource is a session as an HTTP client uses it.
 type resource struct {
@@ -101,12 +105,12 @@ func (r *resource) note(message *protocol.ServerMessage) {
 	r.after = max(r.after, message.GetSeq())
 }
 
-func (r *resource) write(messages []*protocol.ClientMessage) error {
+func (r *resource) write(messages []*protocol.ClientMessage) (received uint64, err error) {
 	var body []byte
 	for _, message := range messages {
 		data, err := protocol.JSON.Marshal(message)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		body = append(append(body, data...), '\n')
 	}
@@ -123,9 +127,16 @@ func (r *resource) write(messages []*protocol.ClientMessage) error {
 	defer cancel()
 	response, err := r.do(ctx, http.MethodPost, u.String(), header, body)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return response.Body.Close()
+	defer response.Body.Close()
+	var answer struct {
+		Received uint64 `json:"received,string"`
+	}
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		return 0, fmt.Errorf("reading the answer to a POST: %w", err)
+	}
+	return answer.Received, nil
 }
 
 // events carries a session over server-sent events, and POST.
@@ -190,23 +201,46 @@ func (e *events) close() {
 	e.drain()
 }
 
-// polls carries a session over long polls, and POST.
+// polls carries a session over polls, and POST.
 type polls struct {
 	*resource
-	got []*protocol.ServerMessage
+	long bool
+	got  []*protocol.ServerMessage
 }
 
-func dialPoll(ctx context.Context, p place) (carrier, error) {
+func dialPoll(ctx context.Context, p place) (carrier, error)      { return openPolls(ctx, p, true) }
+func dialPlainPoll(ctx context.Context, p place) (carrier, error) { return openPolls(ctx, p, false) }
+
+func openPolls(ctx context.Context, p place, long bool) (carrier, error) {
 	r, _, err := openResource(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	return &polls{resource: r}, nil
+	return &polls{resource: r, long: long}, nil
+}
+
+// query asks the server to wait; a plain poll waits before.
+func (p *polls) query() (string, error) {
+	if p.long {
+		return "&wait=" + pollWait, nil
+	}
+	timer := time.NewTimer(pollPause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return "&wait=0", nil
+	case <-p.life.Done():
+		return "", context.Cause(p.life)
+	}
 }
 
 func (p *polls) read() (*protocol.ServerMessage, error) {
 	for len(p.got) == 0 {
-		response, err := p.get("application/json", "&wait="+pollWait)
+		query, err := p.query()
+		if err != nil {
+			return nil, err
+		}
+		response, err := p.get("application/json", query)
 		if err != nil {
 			return nil, err
 		}

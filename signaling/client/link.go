@@ -25,7 +25,9 @@ const (
 	firstPause   = 300 * time.Millisecond
 	longestPause = 20 * time.Second
 	// maxUnacknowledged is how many messages wait for the server to take them.
-	maxUnacknowledged = 1000
+	maxUnacknowledged = 4096
+	// askEvery is after how many messages the server is asked what it has.
+	askEvery = 256
 )
 
 var (
@@ -58,8 +60,20 @@ type Options struct {
 	// OnState is told when the link is cut, with the error, and when it is back,
 	// with nil. nil for none.
 	OnState func(err error)
+	// Ticket goes on with a session of another Link, perhaps in another process;
+	// nil opens a new one.
+	Ticket *Ticket
 	// NoReconnect ends the link with its first connection.
 	NoReconnect bool
+}
+
+// Ticket is all that it takes to go on with a session. It is a secret.
+type Ticket struct {
+	Session string
+	Resume  string
+	// Handled is the number of the last message of the server that was handled,
+	// Sent that of the last message of the client.
+	Handled, Sent uint64
 }
 
 // Link is a signaling session. When its connection is cut it makes another,
@@ -117,6 +131,9 @@ func Dial(ctx context.Context, options Options) (*Link, error) {
 		l.options.HTTP = newHTTP()
 	}
 	l.place = place{base: base, http: l.options.HTTP, format: options.Format, silence: welcomeTimeout}
+	if t := options.Ticket; t != nil {
+		l.place.session, l.resume, l.handled, l.seq = t.Session, t.Resume, t.Handled, t.Sent
+	}
 	if err := l.connect(ctx); err != nil {
 		l.cancel()
 		return nil, fmt.Errorf("client: %s: %w", base.Host, err)
@@ -204,10 +221,19 @@ func (l *Link) greet(c carrier) error {
 	if ended {
 		return ErrClosed
 	}
-	if len(again) > 0 {
-		return c.write(again)
+	// What comes over this connection tells the server that its token arrived.
+	received, err := c.write(append(again, ping()))
+	if err != nil {
+		return err
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.taken(received)
 	return nil
+}
+
+func ping() *protocol.ClientMessage {
+	return &protocol.ClientMessage{Body: &protocol.ClientMessage_Ping{Ping: &protocol.Ping{}}}
 }
 
 // taken forgets what the server has. The caller holds mu.
@@ -287,7 +313,7 @@ func (l *Link) read(c carrier) error {
 		if !l.note(message) {
 			continue
 		}
-		if fatal := message.GetError(); fatal.GetFatal() {
+		if fatal := message.GetError(); fatal.GetFatal() || fatal.GetCode() == protocol.Error_FENCED {
 			l.end(fatal)
 			return fatal
 		}
@@ -361,13 +387,21 @@ func (l *Link) beat() {
 		case <-l.ctx.Done():
 			return
 		case <-ticker.C:
-			l.write(&protocol.ClientMessage{Body: &protocol.ClientMessage_Ping{Ping: &protocol.Ping{}}})
+			l.write(ping())
 		}
 	}
 }
 
 // Welcome is what the server said first. It must not be changed.
 func (l *Link) Welcome() *protocol.Welcome { return l.welcome }
+
+// Ticket is what it takes to go on with the session from elsewhere, as of now.
+// Whoever does so ends this link.
+func (l *Link) Ticket() Ticket {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return Ticket{Session: l.place.session, Resume: l.resume, Handled: l.handled, Sent: l.seq}
+}
 
 // Done is closed when the link has ended; Err says why.
 func (l *Link) Done() <-chan struct{} { return l.done }
@@ -403,8 +437,12 @@ func (l *Link) Send(message *protocol.ClientMessage) error {
 		w.seq = l.seq
 	}
 	l.sent = append(l.sent, message)
+	ask := len(l.sent)%askEvery == 0
 	l.mu.Unlock()
 	l.writeLocked(message)
+	if ask {
+		l.writeLocked(ping())
+	}
 	return nil
 }
 
@@ -424,9 +462,14 @@ func (l *Link) writeLocked(message *protocol.ClientMessage) {
 	if c == nil {
 		return
 	}
-	if c.write([]*protocol.ClientMessage{message}) != nil {
+	received, err := c.write([]*protocol.ClientMessage{message})
+	if err != nil {
 		c.abort() // its reader finds out
+		return
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.taken(received)
 }
 
 // Interrupt cuts the connection, as a bad network would: the link makes

@@ -53,6 +53,9 @@ func linked(t *testing.T) (*Link, *websocket.Conn) {
 		if err := conn.WriteMessage(websocket.BinaryMessage, welcome.Append(nil, protocol.Binary, 0, "")); err != nil {
 			t.Error(err)
 		}
+		if _, _, err := conn.ReadMessage(); err != nil { // that the welcome came
+			t.Error(err)
+		}
 	}()
 	dialer := websocket.Dialer{NetDial: func(string, string) (net.Conn, error) { return here, nil }}
 	conn, _, err := dialer.Dial("ws://server", nil)
@@ -65,7 +68,7 @@ func linked(t *testing.T) (*Link, *websocket.Conn) {
 	}
 	l.start()
 	server := <-accepted
-	<-accepted // the welcome is out
+	<-accepted // the welcome is out and answered
 	t.Cleanup(func() { _ = l.Close(); _ = server.Close() })
 	return l, server
 }

@@ -72,7 +72,7 @@ func (s *socket) read() (*protocol.ServerMessage, error) {
 	return message, s.format.Unmarshal(data, message)
 }
 
-func (s *socket) write(messages []*protocol.ClientMessage) error {
+func (s *socket) write(messages []*protocol.ClientMessage) (received uint64, err error) {
 	frame := websocket.TextMessage
 	if s.format == protocol.Binary {
 		frame = websocket.BinaryMessage
@@ -80,16 +80,16 @@ func (s *socket) write(messages []*protocol.ClientMessage) error {
 	for _, message := range messages {
 		data, err := s.format.Marshal(message)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if err := s.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-			return err
+			return 0, err
 		}
 		if err := s.conn.WriteMessage(frame, data); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return 0, nil
 }
 
 func (s *socket) abort()                   { _ = s.conn.Close() }
