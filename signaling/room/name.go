@@ -38,9 +38,14 @@ func checkPeerName(name string) *protocol.Error {
 		return protocol.Errorf(protocol.Error_BAD_FIELD,
 			"name has %d characters; %d are allowed.", n, maxPeerName)
 	}
-	for _, r := range name {
+	return checkPlain("name", name)
+}
+
+// checkPlain holds a text to what can be shown in one line.
+func checkPlain(field, text string) *protocol.Error {
+	for _, r := range text {
 		if unicode.IsControl(r) {
-			return protocol.Errorf(protocol.Error_BAD_FIELD, "name holds the control character %U; leave it out.", r)
+			return protocol.Errorf(protocol.Error_BAD_FIELD, "%s holds the control character %U; leave it out.", field, r)
 		}
 	}
 	return nil
@@ -53,5 +58,5 @@ func checkRole(role string) *protocol.Error {
 	if n := utf8.RuneCountInString(role); n > maxRole {
 		return protocol.Errorf(protocol.Error_BAD_FIELD, "role has %d characters; %d are allowed.", n, maxRole)
 	}
-	return nil
+	return checkPlain("role", role)
 }

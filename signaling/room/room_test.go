@@ -13,6 +13,7 @@ import (
 // someone is a peer that keeps what it is told.
 type someone struct {
 	*room.Peer
+	rooms     *room.Rooms
 	room      *room.Room
 	told      []*protocol.ServerMessage
 	removed   *protocol.Error
@@ -34,7 +35,7 @@ func (s *someone) Mute(track string, muted bool) {
 		}
 	}
 }
-func (s *someone) Suspend(on bool)                  { s.suspended = on }
+func (s *someone) Suspend(on bool) { s.suspended = on }
 
 // newRooms are rooms whose empty ones end at once.
 func newRooms(change ...func(*room.Config)) *room.Rooms {
@@ -65,6 +66,7 @@ func enter(t *testing.T, rooms *room.Rooms, name string, offers ...*protocol.Tra
 func enterAs(t *testing.T, rooms *room.Rooms, name string, who room.Identity, offers ...*protocol.TrackOffer) *someone {
 	t.Helper()
 	s := newcomer(who)
+	s.rooms = rooms
 	tracks, refusal := rooms.Tracks(nil, offers)
 	if refusal != nil {
 		t.Fatal(refusal)
