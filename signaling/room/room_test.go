@@ -3,6 +3,7 @@ package room_test
 import (
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/hiroba-rtc/hiroba/signaling/auth"
@@ -15,7 +16,8 @@ type someone struct {
 	*room.Peer
 	rooms     *room.Rooms
 	room      *room.Room
-	told      []*protocol.ServerMessage
+	mu        sync.Mutex
+	told      []*protocol.ServerMessage // guarded by mu
 	removed   *protocol.Error
 	admitted  bool
 	grants    auth.Grants
@@ -23,7 +25,11 @@ type someone struct {
 	publishes []*protocol.Track // as the media side was told
 }
 
-func (s *someone) Send(e *protocol.Event, _ string) { s.told = append(s.told, e.Message()) }
+func (s *someone) Send(e *protocol.Event, _ string) {
+	s.mu.Lock() // a room's clock tells things, too
+	defer s.mu.Unlock()
+	s.told = append(s.told, e.Message())
+}
 func (s *someone) Remove(reason *protocol.Error)    { s.removed = reason }
 func (s *someone) Admit()                           { s.admitted = true }
 func (s *someone) Grant(grants auth.Grants)         { s.grants = grants }
@@ -79,6 +85,8 @@ func enterAs(t *testing.T, rooms *room.Rooms, name string, who room.Identity, of
 
 // news is what s was told since the last call.
 func (s *someone) news() []*protocol.ServerMessage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	out := s.told
 	s.told = nil
 	return out
