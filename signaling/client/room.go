@@ -4,293 +4,310 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
+	"time"
 
 	"github.com/pion/webrtc/v4"
-	"google.golang.org/protobuf/proto"
 
-	"github.com/hiroba-rtc/hiroba/internal/dataframe"
 	"github.com/hiroba-rtc/hiroba/signaling/protocol"
 )
 
-// LocalTrack is something to publish.
-type LocalTrack struct {
-	Track webrtc.TrackLocal
-	// Source says what it shows: "camera", "microphone", …
-	Source string
-}
+// goodbye is how long a Join that failed waits for the server to know.
+const goodbye = 500 * time.Millisecond
 
-// Config says what to join, and with what.
+// Config says what to join, and with what. Its functions are called by the
+// Room's own goroutines: they must return soon, and must not call Leave or
+// Drop, nor wait for anything that the server answers; start a goroutine for
+// that. They may be called before Join has returned.
 type Config struct {
-	// Options say how to reach the server; Handle is set by Join.
+	// Options say how to reach the server, and with which access token. Handle
+	// gets every message of the room, after the Room has taken note of it: in
+	// Handle, Peers and Slots are as that message left them.
 	Options
+	// Room is the room's name: 1 to 64 letters, digits, '-', '_' or '.'. Name is
+	// what others call this peer; the access token's comes first.
 	Room, Name string
-	// Metadata is what others are to know of this peer.
+	// Metadata is what others are to know of this peer, up to 4 KiB.
 	Metadata string
 
 	// Tracks are published with the first offer.
 	Tracks []LocalTrack
 	// AudioSlots and VideoSlots are how many tracks of others can be received
-	// at once.
+	// at once. OpenSlots adds some later.
 	AudioSlots, VideoSlots int
 	// TransportPolicy may demand a relay.
 	TransportPolicy webrtc.ICETransportPolicy
 	// API makes the PeerConnection; nil for pion's defaults.
 	API *webrtc.API
 
+	// OnWaiting is told that somebody has to let this client in: Join goes on
+	// waiting. nil for nobody.
+	OnWaiting func()
 	// OnTrack gets the stream of each slot once it carries something, in a
-	// goroutine of its own. It has to read until an error. nil for none.
+	// goroutine of its own. It has to read until an error: a slot that nobody
+	// reads loses packets, and what is in it is no longer told apart. The stream
+	// stays the same whatever track the slot carries; Slots says which. nil for
+	// nobody.
 	OnTrack func(mid string, track *webrtc.TrackRemote)
-	// OnData gets what others send over the DataChannels. nil for none.
-	OnData func(channel string, frame *dataframe.DataFrame)
+	// OnData gets what others send over the DataChannels. nil for nobody.
+	OnData func(channel string, frame *DataFrame)
+	// OnAsk answers what others ask this client. With nil, questions go to
+	// Handle like other messages, for Reply.
+	OnAsk func(question *protocol.Message) (answer string)
+	// OnMedia is told when media can flow, and when it no longer can. The Room
+	// looks for another path by itself meanwhile. nil for nobody.
+	OnMedia func(connected bool)
 }
 
 // Room is a joined room: a session and a media connection. It is safe for
-// concurrent use.
+// concurrent use. Messages that it returns must not be changed.
+//
+// A connection that is cut needs nothing from the application: signaling goes
+// on where it was, and media finds another path. Done says when the session
+// has ended for good.
 type Room struct {
+	config Config
 	link   *Link
 	pc     *webrtc.PeerConnection
-	joined *protocol.Joined
+	joined *protocol.Joined // as on entering
 
-	connected chan struct{} // closed when media can flow
-	channels  map[string]*webrtc.DataChannel
-	opened    map[string]chan struct{} // closed when the channel is open
+	life    context.Context // ends when the Room is closed
+	end     context.CancelFunc
+	running sync.WaitGroup
+	closing sync.Once
+	closed  error // of closing
+
+	channels     map[string]*channel
+	trickle      *trickle
+	negotiation  negotiation
+	publications publications
+	roster       roster
+	questions    questions
+	path         path
+	renewal      renewal
+
+	// admitted gets joined after waiting at the door.
+	admitted chan *protocol.ServerMessage
+
+	mu      sync.Mutex                // guards all below
+	entered bool                      // joined was taken note of
+	early   []*protocol.ServerMessage // what came before
 }
 
-// The labels of the two DataChannels.
-const (
-	Reliable = "reliable" // ordered, nothing lost
-	Lossy    = "lossy"    // unordered, sent once
-)
-
 // Join enters a room and negotiates media; it returns when the server has
-// answered, which is before media flows. The Room has to be left.
+// answered, which is before media flows. Where somebody has to let this client
+// in, it waits for that. The Room has to be left, also when its session has
+// ended by itself. An error of the server, such as REFUSED by a moderator, is
+// a *protocol.Error.
 func Join(ctx context.Context, config Config) (*Room, error) {
 	r := &Room{
-		connected: make(chan struct{}),
-		channels:  map[string]*webrtc.DataChannel{},
-		opened:    map[string]chan struct{}{},
+		config:   config,
+		channels: map[string]*channel{},
+		admitted: make(chan *protocol.ServerMessage, 1),
 	}
+	r.life, r.end = context.WithCancel(context.Background())
+	r.negotiation.init()
+	r.path.init()
+	r.renewal.init()
+	options := config.Options
+	options.Handle, options.OnState = r.handle, r.linkChanged
 	var err error
-	if r.link, err = Dial(ctx, config.Options); err != nil {
+	if r.link, err = Dial(ctx, options); err != nil {
+		r.end()
 		return nil, err
 	}
-	if err := r.negotiate(ctx, config); err != nil {
+	r.running.Go(r.keepPath)
+	r.running.Go(r.keepAccess)
+	if err := r.enter(ctx); err != nil {
+		if r.link.Err() == nil {
+			// The server need not wait for this client to come back.
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
+			defer cancel()
+			_ = r.leave(ctx)
+		}
 		return nil, errors.Join(err, r.close())
 	}
 	return r, nil
 }
 
-// negotiate makes the first offer and joins with it.
-func (r *Room) negotiate(ctx context.Context, config Config) error {
-	if err := r.open(config); err != nil {
+// enter makes the first offer and joins with it.
+func (r *Room) enter(ctx context.Context) error {
+	if err := r.openMedia(); err != nil {
 		return err
 	}
-	transceivers, err := r.addMedia(config)
-	if err != nil {
+	for _, t := range r.config.Tracks {
+		if _, err := r.attach(t); err != nil {
+			return err
+		}
+	}
+	if _, err := r.addSlots(r.config.AudioSlots, r.config.VideoSlots); err != nil {
 		return err
 	}
 	offer, err := r.pc.CreateOffer(nil)
 	if err != nil {
 		return fmt.Errorf("client: making an offer: %w", err)
 	}
-	trickle := newTrickle(r.link)
-	r.pc.OnICECandidate(trickle.found)
+	// Candidates are looked for while the server thinks.
 	if err := r.pc.SetLocalDescription(offer); err != nil {
 		return fmt.Errorf("client: making an offer: %w", err)
 	}
-	join := &protocol.Join{
-		Room: config.Room, Name: config.Name, Metadata: config.Metadata,
-		Offer: &protocol.Description{To: protocol.SFU, Type: protocol.Description_OFFER, Sdp: offer.SDP},
-	}
-	for i, t := range transceivers {
-		kind := protocol.Kind_AUDIO
-		if t.Kind() == webrtc.RTPCodecTypeVideo {
-			kind = protocol.Kind_VIDEO
-		}
-		join.Tracks = append(join.Tracks, &protocol.TrackOffer{Mid: t.Mid(), Kind: kind, Source: config.Tracks[i].Source})
-	}
-	answer, err := r.link.Request(ctx, &protocol.ClientMessage{Body: &protocol.ClientMessage_Join{Join: join}})
+	offers, named := r.publications.offers()
+	answer, err := r.ask(ctx, &protocol.Join{
+		Room: r.config.Room, Name: r.config.Name, Metadata: r.config.Metadata,
+		Offer:  &protocol.Description{To: protocol.SFU, Type: protocol.Description_OFFER, Sdp: offer.SDP},
+		Tracks: offers,
+	})
 	if err != nil {
 		return err
 	}
 	r.joined = answer.GetJoined()
-	trickle.start()
-	return r.accept(r.joined.GetAnswer())
+	r.roster.reset(r.joined)
+	if err := r.publications.name(named, r.joined.GetTracks(), answer.GetSeq()); err != nil {
+		return err
+	}
+	r.catchUp()
+	r.trickle.start()
+	sdp := r.joined.GetAnswer().GetSdp()
+	if sdp == "" { // it was among messages that are lost: this is a snapshot
+		if sdp, err = r.describe(ctx, offer.SDP); err != nil {
+			return err
+		}
+	}
+	return r.accept(sdp)
 }
 
-// open makes the PeerConnection and its DataChannels.
-func (r *Room) open(config Config) error {
-	api := config.API
-	if api == nil {
-		api = webrtc.NewAPI()
+// ask asks to be let in, and waits at the door if need be.
+func (r *Room) ask(ctx context.Context, join *protocol.Join) (*protocol.ServerMessage, error) {
+	answer, err := r.link.Request(ctx, &protocol.ClientMessage{Body: &protocol.ClientMessage_Join{Join: join}})
+	if err != nil || answer.GetWaiting() == nil {
+		return answer, err
 	}
-	settings := webrtc.Configuration{ICETransportPolicy: config.TransportPolicy}
-	for _, s := range r.link.Welcome().GetIceServers() {
-		server := webrtc.ICEServer{Username: s.GetUsername(), Credential: s.GetCredential()}
-		for _, url := range s.GetUrls() {
-			if wantsServer(url, config.TransportPolicy) {
-				server.URLs = append(server.URLs, url)
-			}
-		}
-		if len(server.URLs) > 0 {
-			settings.ICEServers = append(settings.ICEServers, server)
-		}
+	if r.config.OnWaiting != nil {
+		r.config.OnWaiting()
 	}
-	var err error
-	if r.pc, err = api.NewPeerConnection(settings); err != nil {
-		return fmt.Errorf("client: making a PeerConnection: %w", err)
+	select {
+	case joined := <-r.admitted:
+		return joined, nil
+	case <-r.link.Done():
+		return nil, r.link.Err()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("client: waiting to be let in: %w", ctx.Err())
 	}
-	var once sync.Once
-	r.pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
-		if state == webrtc.PeerConnectionStateConnected {
-			once.Do(func() { close(r.connected) })
-		}
-	})
-	r.pc.OnTrack(func(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-		for _, t := range r.pc.GetTransceivers() {
-			if t.Receiver() == receiver && config.OnTrack != nil {
-				config.OnTrack(t.Mid(), track)
-			}
-		}
-	})
-	unordered, never := false, uint16(0)
-	for label, init := range map[string]*webrtc.DataChannelInit{
-		Reliable: nil,
-		Lossy:    {Ordered: &unordered, MaxRetransmits: &never},
-	} {
-		channel, err := r.pc.CreateDataChannel(label, init)
-		if err != nil {
-			return fmt.Errorf("client: making the %s DataChannel: %w", label, err)
-		}
-		opened := make(chan struct{})
-		channel.OnOpen(func() { close(opened) })
-		channel.OnMessage(func(m webrtc.DataChannelMessage) {
-			frame := &dataframe.DataFrame{}
-			if proto.Unmarshal(m.Data, frame) == nil && config.OnData != nil {
-				config.OnData(label, frame)
-			}
-		})
-		r.channels[label], r.opened[label] = channel, opened
-	}
-	return nil
 }
 
-// wantsServer says whether an ICE server is of use on the connection to the
-// SFU. STUN, TURN and the SFU are one UDP socket: who reaches TURN over UDP
-// there reaches the SFU itself, and a browser would not even hear it (see
-// docs/protocol.md). Only who wants a relay gets one over UDP.
-func wantsServer(url string, policy webrtc.ICETransportPolicy) bool {
-	if policy == webrtc.ICETransportPolicyRelay {
-		return strings.HasPrefix(url, "turn")
+// handle takes each message that answers nothing. What comes before it is
+// known who is in the room waits for that.
+func (r *Room) handle(message *protocol.ServerMessage) {
+	if expiring := message.GetAccessExpiring(); expiring != nil {
+		r.renewal.wanted(time.UnixMilli(expiring.GetExpiresMs()))
 	}
-	return strings.HasPrefix(url, "turn") && strings.HasSuffix(url, "transport=tcp")
+	r.mu.Lock()
+	if !r.entered {
+		defer r.mu.Unlock()
+		if message.GetJoined() != nil && len(r.admitted) == 0 {
+			r.admitted <- message
+		} else {
+			r.early = append(r.early, message)
+		}
+		return
+	}
+	r.mu.Unlock()
+	r.take(message)
 }
 
-// addMedia adds the tracks to send, and after them the slots.
-func (r *Room) addMedia(config Config) (sending []*webrtc.RTPTransceiver, err error) {
-	for _, t := range config.Tracks {
-		transceiver, err := r.pc.AddTransceiverFromTrack(t.Track, webrtc.RTPTransceiverInit{
-			Direction: webrtc.RTPTransceiverDirectionSendonly,
-		})
-		if err != nil {
-			return nil, fmt.Errorf("client: publishing %s: %w", t.Source, err)
+// catchUp takes what came before the room was entered. Once it returns,
+// messages are taken as they come.
+func (r *Room) catchUp() {
+	for {
+		r.mu.Lock()
+		early := r.early
+		r.early = nil
+		r.entered = len(early) == 0
+		r.mu.Unlock()
+		if len(early) == 0 {
+			return
 		}
-		sending = append(sending, transceiver)
-	}
-	for kind, n := range map[webrtc.RTPCodecType]int{
-		webrtc.RTPCodecTypeAudio: config.AudioSlots,
-		webrtc.RTPCodecTypeVideo: config.VideoSlots,
-	} {
-		for range n {
-			if _, err := r.pc.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{
-				Direction: webrtc.RTPTransceiverDirectionRecvonly,
-			}); err != nil {
-				return nil, fmt.Errorf("client: opening a slot: %w", err)
-			}
+		for _, message := range early {
+			r.take(message)
 		}
 	}
-	return sending, nil
 }
 
-func (r *Room) accept(answer *protocol.Description) error {
-	err := r.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer.GetSdp()})
-	if err != nil {
-		return fmt.Errorf("client: the server's answer: %w", err)
+// take notes what a message says and hands it on.
+func (r *Room) take(message *protocol.ServerMessage) {
+	r.roster.apply(message)
+	if r.publications.apply(r.ID(), message) {
+		r.path.wake() // something was ended by a moderator
 	}
-	return nil
+	if message.GetError().GetCode() == protocol.Error_MEDIA_LOST {
+		r.path.lost()
+	}
+	if r.hearTalk(message) {
+		return
+	}
+	if r.config.Handle != nil {
+		r.config.Handle(message)
+	}
 }
 
 // ID is this client's peer id.
 func (r *Room) ID() string { return r.joined.GetPeer() }
 
-// Joined is the room as it was on entering. It must not be changed.
+// Joined is the room as it was on entering, with its settings and the history
+// of its messages.
 func (r *Room) Joined() *protocol.Joined { return r.joined }
+
+// Self is this client as others see it, without its tracks.
+func (r *Room) Self() *protocol.Peer { return r.roster.me() }
+
+// Peers is everybody else, in the order of their coming, with what they
+// publish.
+func (r *Room) Peers() []*protocol.Peer { return r.roster.everybody() }
+
+// Slots is what is in this client's slots now, in no particular order. A slot
+// with a track and a reason (Why) is silent for now.
+func (r *Room) Slots() []*protocol.Slot { return r.roster.carried() }
 
 // Link is the signaling session, for anything that Room has no method for.
 func (r *Room) Link() *Link { return r.link }
 
-// PeerConnection is the media connection, for statistics and the like.
+// PeerConnection is the media connection, for statistics and the like. To
+// offer is the Room's alone.
 func (r *Room) PeerConnection() *webrtc.PeerConnection { return r.pc }
 
-// Connected is closed when media can flow.
-func (r *Room) Connected() <-chan struct{} { return r.connected }
+// Done is closed when the session has ended for good; Err says why. The Room
+// has to be left all the same.
+func (r *Room) Done() <-chan struct{} { return r.link.Done() }
 
-// Say sends a message to the peers named, or to everybody else, and waits
-// until the server has taken it.
-func (r *Room) Say(ctx context.Context, topic, text string, to ...string) error {
-	_, err := r.link.Request(ctx, &protocol.ClientMessage{Body: &protocol.ClientMessage_Message{
-		Message: &protocol.Message{To: to, Topic: topic, Text: text},
-	}})
-	return err
-}
-
-// Mute stops or starts forwarding of one of the client's own tracks.
-func (r *Room) Mute(ctx context.Context, track string, muted bool) error {
-	_, err := r.link.Request(ctx, &protocol.ClientMessage{Body: &protocol.ClientMessage_Mute{
-		Mute: &protocol.Mute{Track: track, Muted: muted},
-	}})
-	return err
-}
-
-// View says what the client shows.
-func (r *Room) View(ctx context.Context, shown ...*protocol.Shown) error {
-	_, err := r.link.Request(ctx, &protocol.ClientMessage{Body: &protocol.ClientMessage_View{
-		View: &protocol.View{Shown: shown},
-	}})
-	return err
-}
-
-// SendData sends over a DataChannel, to the peers named or to everybody else.
-// It waits until the channel is open.
-func (r *Room) SendData(ctx context.Context, channel, topic string, payload []byte, to ...string) error {
-	select {
-	case <-r.opened[channel]:
-	case <-ctx.Done():
-		return fmt.Errorf("client: waiting for the %s DataChannel: %w", channel, ctx.Err())
-	}
-	data, err := proto.Marshal(&dataframe.DataFrame{To: to, Topic: topic, Payload: payload})
-	if err != nil {
-		return fmt.Errorf("client: encoding a frame: %w", err)
-	}
-	return r.channels[channel].Send(data)
-}
+// Err is why the session ended: a *protocol.Error when the server said so, nil
+// while it goes on.
+func (r *Room) Err() error { return r.link.Err() }
 
 // Leave says goodbye and closes everything, goodbye heard or not.
 func (r *Room) Leave(ctx context.Context) error {
+	return errors.Join(r.leave(ctx), r.close())
+}
+
+func (r *Room) leave(ctx context.Context) error {
 	_, err := r.link.Request(ctx, &protocol.ClientMessage{Body: &protocol.ClientMessage_Leave{Leave: &protocol.Leave{}}})
-	return errors.Join(err, r.close())
+	return err
 }
 
 // Drop closes everything without a word, as a crash would.
 func (r *Room) Drop() error { return r.close() }
 
+// close ends everything and waits for it. Only the first call does something.
 func (r *Room) close() error {
-	// An error of the link's closing says only that it was closed already.
-	_ = r.link.Close()
-	if r.pc == nil {
-		return nil
-	}
-	return r.pc.GracefulClose()
+	r.closing.Do(func() {
+		r.end()
+		// An error of the link's closing says only that it was closed already.
+		_ = r.link.Close()
+		r.negotiation.close() // waits for the offer that is out
+		r.publications.stop()
+		if r.pc != nil {
+			r.closed = r.pc.GracefulClose()
+		}
+		r.running.Wait()
+	})
+	return r.closed
 }

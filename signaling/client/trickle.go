@@ -8,8 +8,8 @@ import (
 	"github.com/hiroba-rtc/hiroba/signaling/protocol"
 )
 
-// trickle sends the client's candidates to the SFU (RFC 8838), once there is a
-// room to send them in.
+// trickle sends the client's candidates to the SFU (RFC 8838), once the SFU
+// has the offer that they belong to.
 type trickle struct {
 	link *Link
 
@@ -40,6 +40,14 @@ func (t *trickle) found(c *webrtc.ICECandidate) {
 		return
 	}
 	t.send(out)
+}
+
+// hold keeps what is found from now on for an offer that looks for a new path;
+// what was kept for one that was refused is of no use any more.
+func (t *trickle) hold() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.started, t.held = false, nil
 }
 
 // start sends what was held and everything from now on.
