@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"path"
+	"strings"
 	"time"
 
 	"connectrpc.com/connect"
@@ -31,10 +32,16 @@ func callerOf(ctx context.Context) caller { return ctx.Value(callerKey{}).(calle
 func (a *API) gate(ctx context.Context, spec connect.Spec, peer connect.Peer, header http.Header) (context.Context, error) {
 	who, err := a.admit(peer.Addr, header)
 	if err != nil {
-		// Nobody waits for the rest of the body.
-		lineOf(ctx).hurry()
 		failure := refused(err)
 		a.metrics.count(path.Base(spec.Procedure), failure)
+		l := lineOf(ctx)
+		l.hurry() // nobody waits for the rest of the body
+		switch failure.Code() {
+		case connect.CodeUnauthenticated: // RFC 9110, section 11.6.1
+			l.Header().Set("WWW-Authenticate", "Bearer")
+		case connect.CodeResourceExhausted:
+			l.Header().Set("Retry-After", "1")
+		}
 		return nil, failure
 	}
 	return context.WithValue(ctx, callerKey{}, who), nil
@@ -81,22 +88,31 @@ var (
 )
 
 // may judges whether the caller may do something that needs one of the grants
-// to the room with this name, or, by auth.EveryRoom, to all.
+// to the room with this name.
 func (c caller) may(name string, grants auth.Grants) *protocol.Error {
-	if name != auth.EveryRoom {
-		if err := room.CheckRoomName(name); err != nil {
-			return err
-		}
+	if err := room.CheckRoomName(name); err != nil {
+		return err
 	}
-	switch {
-	case name == auth.EveryRoom && c.Room != auth.EveryRoom:
-		return protocol.Errorf(protocol.Error_ACCESS_DENIED, `Your access token is for one room; this needs one whose room is "*".`)
-	case !c.Allows(name):
+	if !c.Allows(name) {
 		return protocol.Errorf(protocol.Error_ACCESS_DENIED, `Your access token is for another room; use one for this room, or for "*".`)
-	case c.Grants&grants == 0:
-		return protocol.Errorf(protocol.Error_NOT_GRANTED, "Your access token has the grants %q; this needs %v.", c.Grants, grants)
 	}
-	return nil
+	return c.granted(grants)
+}
+
+// mayAll is may for all rooms at once.
+func (c caller) mayAll(grants auth.Grants) *protocol.Error {
+	if c.Room != auth.EveryRoom {
+		return protocol.Errorf(protocol.Error_ACCESS_DENIED, `Your access token is for one room; this needs one whose room is "*".`)
+	}
+	return c.granted(grants)
+}
+
+func (c caller) granted(grants auth.Grants) *protocol.Error {
+	if c.Grants&grants != 0 {
+		return nil
+	}
+	needed := strings.Join(grants.Words(), " or ")
+	return protocol.Errorf(protocol.Error_NOT_GRANTED, "Your access token has the grants %q; this needs %s.", c.Grants, needed)
 }
 
 // over is why a stream of the caller's has to end, or nil.

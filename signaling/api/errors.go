@@ -49,12 +49,6 @@ func failedAs(code connect.Code, err *protocol.Error) *connect.Error {
 	if detail, failure := connect.NewErrorDetail(err); failure == nil {
 		out.AddDetail(detail)
 	}
-	switch code {
-	case connect.CodeUnauthenticated:
-		out.Meta().Set("WWW-Authenticate", "Bearer")
-	case connect.CodeResourceExhausted:
-		out.Meta().Set("Retry-After", "1")
-	}
 	return out
 }
 

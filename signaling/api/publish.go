@@ -48,7 +48,7 @@ func (s service) PublishData(ctx context.Context, stream *connect.ClientStream[p
 	}
 	if err := stream.Err(); err != nil {
 		reason := s.over(who)
-		if reason == nil && ctx.Err() == nil && p.late() {
+		if reason == nil && p.late() {
 			reason = protocol.Errorf(protocol.Error_SILENT, "No frame came for %v. Open another stream when there are some.", betweenFrames)
 		}
 		if reason != nil {

@@ -5,7 +5,6 @@ import (
 
 	"connectrpc.com/connect"
 
-	"github.com/hiroba-rtc/hiroba/signaling/auth"
 	"github.com/hiroba-rtc/hiroba/signaling/protocol"
 	"github.com/hiroba-rtc/hiroba/signaling/room"
 )
@@ -49,7 +48,7 @@ func (s service) CreateRoom(ctx context.Context, req *connect.Request[protocol.C
 
 // ListRooms tells of all rooms, page by page.
 func (s service) ListRooms(ctx context.Context, req *connect.Request[protocol.ListRoomsRequest]) (*connect.Response[protocol.ListRoomsResponse], error) {
-	if err := callerOf(ctx).may(auth.EveryRoom, moderating); err != nil {
+	if err := callerOf(ctx).mayAll(moderating); err != nil {
 		return nil, failed(err)
 	}
 	size := req.Msg.GetPageSize()
