@@ -34,6 +34,8 @@ type Hold struct {
 	// that comes with the token that the first of them was given reads on
 	// without another Welcome.
 	Poll bool
+	// Fresh asks for the Welcome in any case.
+	Fresh bool
 	// Transport names what carries the connection, for metrics.
 	Transport string
 }
@@ -79,7 +81,7 @@ func (v *Visitor) attach(hold Hold) (*Attachment, *protocol.Error) {
 		return nil, noSuchSession()
 	}
 	v.presence.attached()
-	if hold.Poll && v.polling && v.session.Holds(hold.Token) {
+	if hold.Poll && !hold.Fresh && v.polling && v.session.Holds(hold.Token) {
 		return a, nil
 	}
 	v.polling = hold.Poll

@@ -88,6 +88,8 @@ type Service struct {
 	life context.Context
 	kill context.CancelFunc
 
+	farewells farewells
+
 	mu       sync.Mutex // guards all below
 	visitors map[string]*Visitor
 	perAddr  map[netip.Addr]int
@@ -185,6 +187,15 @@ func (s *Service) Resume(id, token string, caller Caller) (*Visitor, *protocol.E
 	return v, err
 }
 
+// Return is Resume for who wants to read. A session that has ended a moment
+// ago is found, too: why it did may not have reached the client yet.
+func (s *Service) Return(id, token string, caller Caller) (*Visitor, *protocol.Error) {
+	if v := s.farewells.find(id, time.Now()); v != nil && v.session.Admits(token) {
+		return v, s.admitRequest(caller)
+	}
+	return s.Resume(id, token, caller)
+}
+
 func (s *Service) resume(id, token string, caller Caller) (*Visitor, *protocol.Error) {
 	if err := s.admitRequest(caller); err != nil {
 		return nil, err
@@ -218,6 +229,7 @@ func (s *Service) forget(v *Visitor) {
 		delete(s.perAddr, v.key)
 	}
 	s.mu.Unlock()
+	s.farewells.add(v, time.Now())
 	s.metrics.sessions.Dec()
 	s.gone.Done()
 }

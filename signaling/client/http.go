@@ -204,8 +204,9 @@ func (e *events) close() {
 // polls carries a session over polls, and POST.
 type polls struct {
 	*resource
-	long bool
-	got  []*protocol.ServerMessage
+	long  bool
+	begun bool
+	got   []*protocol.ServerMessage
 }
 
 func dialPoll(ctx context.Context, p place) (carrier, error)      { return openPolls(ctx, p, true) }
@@ -219,8 +220,13 @@ func openPolls(ctx context.Context, p place, long bool) (carrier, error) {
 	return &polls{resource: r, long: long}, nil
 }
 
-// query asks the server to wait; a plain poll waits before.
+// query asks the server to wait; a plain poll waits before. The first one of a
+// connection wants a welcome, and at once.
 func (p *polls) query() (string, error) {
+	if !p.begun {
+		p.begun = true
+		return "&wait=0&fresh=1", nil
+	}
 	if p.long {
 		return "&wait=" + pollWait, nil
 	}

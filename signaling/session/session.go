@@ -208,6 +208,14 @@ func (a *Attachment) Confirm() bool {
 	return true
 }
 
+// Unread says whether the session has ended with something that nobody has
+// read.
+func (s *Session) Unread() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended && !s.abrupt && s.sent < s.outbox.Last()
+}
+
 // Expire ends the session unless something is attached to it.
 func (s *Session) Expire() {
 	s.mu.Lock()
@@ -253,11 +261,11 @@ type Attachment struct {
 
 // Attach takes hold of the session after the given number: Read returns what
 // follows it. Whatever was attached before is fenced. It fails with ErrMissed
-// or, when the session has ended, ErrEnded.
+// or, when the session has ended and nothing is left to read, ErrEnded.
 func (s *Session) Attach(after uint64) (*Attachment, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ended {
+	if s.ended && (s.abrupt || after >= s.outbox.Last()) {
 		return nil, ErrEnded
 	}
 	if after > s.outbox.Last() {

@@ -203,8 +203,28 @@ func TestEndGivesOutTheRestAndTheReason(t *testing.T) {
 	if _, err := next(t, a); !errors.Is(err, session.ErrEnded) {
 		t.Fatalf("Read = %v, want ErrEnded", err)
 	}
-	if _, err := s.Attach(0); !errors.Is(err, session.ErrEnded) {
-		t.Fatalf("Attach = %v, want ErrEnded", err)
+	if _, err := s.Attach(2); !errors.Is(err, session.ErrEnded) {
+		t.Fatalf("Attach with nothing left to read = %v, want ErrEnded", err)
+	}
+}
+
+// A client that was not there when its session ended can still learn why.
+func TestTheLastWordsWaitForTheirReader(t *testing.T) {
+	s := session.New("s", roomy)
+	s.Send(text("last words"), "")
+	s.End(protocol.Errorf(protocol.Error_REMOVED, "out"))
+	if !s.Unread() {
+		t.Fatal("there is nothing to read")
+	}
+	a := attach(t, s, 0)
+	if got, err := next(t, a); err != nil || len(got) != 2 || got[1].Event.Message().GetError().GetCode() != protocol.Error_REMOVED {
+		t.Fatalf("got %v, %v", got, err)
+	}
+	if _, err := next(t, a); !errors.Is(err, session.ErrEnded) {
+		t.Fatalf("then %v, want ErrEnded", err)
+	}
+	if s.Unread() {
+		t.Fatal("it was read")
 	}
 }
 

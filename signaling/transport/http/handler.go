@@ -201,12 +201,15 @@ func (q *request) read() {
 		hold.After, refusal = lastEvent(q.r)
 	} else {
 		hold.After, wait, refusal = pollOf(q.r)
+		hold.Fresh = q.r.URL.Query().Has("fresh")
 	}
 	if refusal != nil {
 		q.refuse(refusal)
 		return
 	}
-	visitor, refusal := q.visitor(hold.Transport)
+	caller := transport.Caller(q.r, hold.Transport)
+	caller.Token = q.r.Header.Get(transport.AccessHeader)
+	visitor, refusal := q.service.Return(q.id, hold.Token, caller)
 	if refusal != nil {
 		transport.Refuse(q.w, refusal)
 		return

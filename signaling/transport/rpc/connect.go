@@ -94,7 +94,7 @@ func (h *Handler) visitor(caller signaling.Caller, header http.Header) (*signali
 func (h *Handler) resume(hold *signaling.Hold, id string, caller signaling.Caller, header http.Header) (*signaling.Visitor, *protocol.Error) {
 	hold.Token = transport.Bearer(header)
 	caller.Token = header.Get(transport.AccessHeader)
-	return h.service.Resume(id, hold.Token, caller)
+	return h.service.Return(id, hold.Token, caller)
 }
 
 // read takes messages until the stream or the session ends. It returns io.EOF

@@ -125,7 +125,7 @@ func (h *Handler) visitor(r *http.Request) (*signaling.Visitor, signaling.Hold, 
 		return nil, hold, transport.BadAfter()
 	}
 	caller.Token = cmp.Or(r.Header.Get(transport.AccessHeader), offered(r, accessPrefix))
-	visitor, err := h.service.Resume(id, hold.Token, caller)
+	visitor, err := h.service.Return(id, hold.Token, caller)
 	return visitor, hold, err
 }
 
