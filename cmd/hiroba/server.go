@@ -34,6 +34,9 @@ import (
 	"github.com/hiroba-rtc/hiroba/turn"
 )
 
+// cutAfter is how long HTTP connections have, at the end, for their last words.
+const cutAfter = 2 * time.Second
+
 // server is all parts of a running Hiroba.
 type server struct {
 	port    *port.Port
@@ -262,6 +265,10 @@ func (s *server) end(ctx context.Context) error {
 	s.ready.Store(false)
 	ended := make(chan error, 1)
 	go func() {
+		// Not every deadline reaches a client whose connection is stuck: over
+		// HTTP/2 those are of streams.
+		cut := time.AfterFunc(cutAfter, func() { _ = s.http.Close() })
+		defer cut.Stop()
 		// First, so that nobody makes rooms when the others have left.
 		err := errors.Join(s.api.Close(ctx), s.service.Close(ctx))
 		s.signal.Wait()
