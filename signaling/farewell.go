@@ -23,12 +23,14 @@ type farewell struct {
 	until   time.Time
 }
 
-// add keeps a closed visitor whose client may have something to read still.
+// add keeps a closed visitor whose client may have something to read still:
+// one that left, or was told why its session ended. The caller holds the
+// visitor's mutex.
 func (f *farewells) add(v *Visitor, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.tidy(now)
-	if !v.session.Unread() {
+	if !v.session.Unread() || !v.left && v.session.Reason() == nil {
 		return
 	}
 	if len(f.ended) == maxFarewells {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"sync"
@@ -96,6 +97,9 @@ func dialGRPC(ctx context.Context, p place) (carrier, error) {
 	setAll(stream.RequestHeader(), p)
 	// The request goes out with its first message, or without one.
 	if err := stream.Send(nil); err != nil {
+		if errors.Is(err, io.EOF) { // the answer says why
+			_, err = stream.Receive()
+		}
 		end()
 		return nil, said(err)
 	}

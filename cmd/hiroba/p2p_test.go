@@ -1,0 +1,118 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/hiroba-rtc/hiroba/configs"
+)
+
+// largestGap is how long a picture may stand still while media moves between
+// the SFU and a direct connection.
+const largestGap = 500.0
+
+// meter notes in window.gaps, by peer, the longest time between two pictures
+// that a tile shows, and in window.topologies what the server said.
+const meter = `(() => {
+	window.gaps = {};
+	window.topologies = [hiroba.room.topology];
+	hiroba.room.on('topology', (t) => topologies.push(t));
+	const seen = new WeakSet();
+	setInterval(() => {
+		for (const video of document.querySelectorAll('hiroba-tile:not([data-self]) video')) {
+			if (seen.has(video)) continue;
+			seen.add(video);
+			const peer = video.closest('hiroba-tile').dataset.peer;
+			let last = 0;
+			const shown = (now) => {
+				if (last) gaps[peer] = Math.max(gaps[peer] ?? 0, now - last);
+				last = now;
+				video.requestVideoFrameCallback(shown);
+			};
+			video.requestVideoFrameCallback(shown);
+		}
+	}, 20);
+})()`
+
+// steady checks that no picture stood still for too long since the last call.
+func (p *tab) steady(what string) {
+	p.t.Helper()
+	gaps := evaluate[map[string]float64](p, `(() => { const out = gaps; gaps = {}; return out; })()`)
+	if len(gaps) == 0 {
+		p.t.Errorf("%s: %s shows nobody", what, p.name)
+	}
+	for peer, gap := range gaps {
+		p.t.Logf("%s: the longest gap of %s in %s's picture: %.0f ms", what, p.name, peer, gap)
+		if gap > largestGap {
+			p.t.Errorf("%s: for %s, %s stood still for %.0f ms", what, p.name, peer, gap)
+		}
+	}
+}
+
+// TestTwoPagesConnectDirectly follows a room's media from the SFU to a direct
+// connection and back, without a gap that anybody would notice.
+func TestTwoPagesConnectDirectly(t *testing.T) {
+	_, url := runServer(t, func(c *configs.Config) { c.Rooms.P2PCooldown = time.Second })
+	b := startBrowser(t)
+	open := func(name string) *tab {
+		p := b.open(name, url+"/r/tea", "")
+		p.join(name)
+		evaluate[any](p, meter)
+		return p
+	}
+	moved := func(pages ...*tab) {
+		t.Helper()
+		for _, p := range pages {
+			p.waits("a direct connection", `topologies.at(-1).moved`)
+		}
+	}
+	ann, bob := open("Ann"), open("Bob")
+	for _, p := range []*tab{ann, bob} {
+		p.sees(1)
+	}
+	moved(ann, bob)
+
+	// What the SFU forwards stands still, and the pictures go on.
+	forwarded := func() float64 { return metric(t, url, "hiroba_sfu_packets_forwarded_total") }
+	ann.waits("pictures over the direct connection", `(window.since ??= performance.now()) + 1000 < performance.now()`)
+	before := forwarded()
+	if before == 0 {
+		t.Fatal("nothing was ever forwarded, or the metric has another name")
+	}
+	bob.waits("a second of pictures", `(window.since ??= performance.now()) + 1000 < performance.now()`)
+	if after := forwarded(); after != before {
+		t.Errorf("the SFU forwarded %v packets although the two are connected directly", after-before)
+	}
+	ann.steady("moving to the direct connection")
+	bob.steady("moving to the direct connection")
+
+	// A third comes: all three see each other over the SFU.
+	cat := open("Cat")
+	cat.sees(2)
+	for _, p := range []*tab{ann, bob} {
+		p.waits("the SFU", `topologies.at(-1).mode === 'sfu'`)
+		p.waits("both others", `Object.keys(gaps).length === 2`)
+	}
+	ann.steady("a third joining")
+	bob.steady("a third joining")
+	cat.steady("a third joining")
+
+	// It leaves: after the cool-down the two are direct again.
+	cat.click("leave")
+	moved(ann, bob)
+	ann.steady("the third leaving")
+	bob.steady("the third leaving")
+
+	// A direct connection that dies is given up by itself.
+	evaluate[any](ann, `connections.at(-1).close()`)
+	for _, p := range []*tab{ann, bob} {
+		p.waits("the SFU", `topologies.at(-1).mode === 'sfu'`)
+	}
+	bob.waits("pictures over the SFU", `(async () => {
+		const [sfu] = connections;
+		let frames = 0;
+		for (const s of (await sfu.getStats()).values()) if (s.type === 'inbound-rtp' && s.kind === 'video') frames = Math.max(frames, s.framesDecoded);
+		window.first ??= frames;
+		return frames > window.first + 5;
+	})()`)
+}
