@@ -90,7 +90,7 @@ func (h *Handler) visitor(caller signaling.Caller, header http.Header) (*signali
 	return visitor, hold, err
 }
 
-// resume finds the session that a client comes back to.
+// resume finds the session that a client comes back to, to read.
 func (h *Handler) resume(hold *signaling.Hold, id string, caller signaling.Caller, header http.Header) (*signaling.Visitor, *protocol.Error) {
 	hold.Token = transport.Bearer(header)
 	caller.Token = header.Get(transport.AccessHeader)

@@ -63,7 +63,9 @@ func (h *Handler) send(ctx context.Context, r *connect.Request[request[protocol.
 		return nil, refuse(refusal)
 	}
 	body := &r.Msg.message
-	visitor, refusal := h.resume(&signaling.Hold{}, body.GetSession(), c.caller(r.Peer()), r.Header())
+	caller := c.caller(r.Peer())
+	caller.Token = r.Header().Get(transport.AccessHeader)
+	visitor, refusal := h.service.Resume(body.GetSession(), transport.Bearer(r.Header()), caller)
 	if refusal != nil {
 		return nil, refuse(refusal)
 	}
