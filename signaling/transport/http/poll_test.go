@@ -182,6 +182,32 @@ func TestASessionThatIsPolledLives(t *testing.T) {
 	})
 }
 
+// Why a session has ended is kept for who asks only now and then.
+func TestTheLastWordsAreKept(t *testing.T) {
+	inLab(t, nil, func(t *testing.T, l *lab) {
+		ann := l.enter()
+		ann.say(`"id":"bye","leave":{}`)
+		synctest.Wait()
+		pass(20 * time.Second)
+		if got := ann.poll("0"); len(got) != 1 || got[0].GetRe() != "bye" || got[0].GetDone() == nil {
+			t.Fatalf("was told %v", got)
+		}
+		response, body := ann.ask("GET", fmt.Sprintf("%s?after=%d&wait=25", ann.path, ann.after), "", ann.with()...)
+		l.refused("when all was told", 410, protocol.Error_NO_SUCH_SESSION, response, body)
+	})
+}
+
+// Who has lost track asks for a welcome.
+func TestAFreshPoll(t *testing.T) {
+	inLab(t, nil, func(t *testing.T, l *lab) {
+		ann := l.enter()
+		before := ann.resume
+		if got := ann.poll("0&fresh=1"); len(got) != 1 || !got[0].GetWelcome().GetResumed() || ann.resume == before {
+			t.Fatalf("was told %v", got)
+		}
+	})
+}
+
 // A poll whose answer was lost is asked again with the token of before.
 func TestALostAnswerLosesNothing(t *testing.T) {
 	inLab(t, nil, func(t *testing.T, l *lab) {
