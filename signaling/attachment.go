@@ -10,9 +10,14 @@ import (
 	"github.com/hiroba-rtc/hiroba/signaling/session"
 )
 
-// awayAfter is how long a client without a connection is not yet called away:
-// most come back at once.
-const awayAfter = 3 * time.Second
+const (
+	// awayAfter is how long a client without a connection is not yet called
+	// away: most come back at once.
+	awayAfter = 3 * time.Second
+	// awayAfterPoll is the same for a client that polls: it is not expected to
+	// ask all the time.
+	awayAfterPoll = 30 * time.Second
+)
 
 // Attachment is one connection's hold on a visitor's session. Ready and Read
 // are for one reader; the rest is safe for concurrent use.
@@ -131,7 +136,7 @@ func (a *Attachment) welcome() *protocol.Event {
 // for who opens it by a request of its own.
 func (v *Visitor) OpenWelcome() *protocol.Event {
 	v.lasting.Store(true)
-	v.presence.detached()
+	v.presence.detached(awayAfterPoll)
 	return v.welcome(v.session.Renew(""), false)
 }
 
@@ -187,7 +192,11 @@ func (a *Attachment) detach() (held, lasting bool) {
 	defer v.attaching.Unlock()
 	held, lasting = a.Attachment.Detach(), v.lasting.Load()
 	if held && lasting {
-		v.presence.detached()
+		patience := awayAfter
+		if v.polling {
+			patience = awayAfterPoll
+		}
+		v.presence.detached(patience)
 	}
 	return held, lasting
 }
@@ -236,7 +245,7 @@ func (p *presence) entered() {
 
 func (p *presence) away() bool { return p.long && !p.media }
 
-func (p *presence) detached() {
+func (p *presence) detached(patience time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.hold = false
@@ -247,7 +256,7 @@ func (p *presence) detached() {
 	// A clock that has run out while it was being stopped finds another in its
 	// place.
 	var soon, ending *time.Timer
-	soon = time.AfterFunc(awayAfter, func() {
+	soon = time.AfterFunc(patience, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if p.soon == soon {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,6 +22,9 @@ const (
 	pollWait = "25s"
 	// pollPause is how long a plain poll waits itself.
 	pollPause = 500 * time.Millisecond
+	// messagesPerPost is how many messages go into one request; the server
+	// takes 64.
+	messagesPerPost = 50
 )
 
 // resource is a session as an HTTP client uses it.
@@ -106,6 +110,15 @@ func (r *resource) note(message *protocol.ServerMessage) {
 }
 
 func (r *resource) write(messages []*protocol.ClientMessage) (received uint64, err error) {
+	for part := range slices.Chunk(messages, messagesPerPost) {
+		if received, err = r.post(part); err != nil {
+			return 0, err
+		}
+	}
+	return received, nil
+}
+
+func (r *resource) post(messages []*protocol.ClientMessage) (received uint64, err error) {
 	var body []byte
 	for _, message := range messages {
 		data, err := protocol.JSON.Marshal(message)
