@@ -303,6 +303,16 @@ func (p place) head(h http.Header) {
 	}
 }
 
+// cut ends the stream without a word.
+func (v *visitor) cut() {
+	v.cancel()
+	if v.bidi != nil {
+		// Go's client of HTTP/2 notices the end of its context only when there is
+		// something to write.
+		_ = v.bidi.CloseRequest()
+	}
+}
+
 // back is where the visitor goes on, over another stream.
 func (v *visitor) back() place { return place{session: v.session, resume: v.resume, after: v.handled} }
 

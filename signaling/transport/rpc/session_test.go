@@ -76,7 +76,7 @@ func TestACutLosesAndDoublesNothing(t *testing.T) {
 			if round%3 == 0 {
 				ann.hears(fmt.Sprintf("b%d", round))
 			}
-			ann.cancel()
+			ann.cut()
 			bob.say(text(fmt.Sprintf("c%d", round)))
 
 			again := l.come(w, ann.back())
@@ -125,7 +125,7 @@ func TestASessionChangesItsWay(t *testing.T) {
 func TestAClientThatWasAwayTooLongBeginsAnew(t *testing.T) {
 	inEveryWay(t, func(c *signaling.Config) { c.Limits.Outbox = session.Bounds{Messages: 5, Bytes: 1 << 20} }, func(t *testing.T, l *lab, w way) {
 		ann, bob := l.enter(w), l.enter(viaGRPC)
-		ann.cancel()
+		ann.cut()
 		synctest.Wait()
 		for range 10 {
 			bob.ask(text("x"))
