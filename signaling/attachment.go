@@ -181,7 +181,10 @@ func (a *Attachment) Receive(ctx context.Context, message *protocol.ClientMessag
 // that the client can come back to it.
 func (a *Attachment) Detach() {
 	if held, lasting := a.detach(); held && !lasting {
-		a.visitor.Close(nil) // it has nothing to come back to
+		// It has nothing to come back to.
+		if a.visitor.session.Expire(); !a.visitor.session.Open() {
+			a.visitor.Close(nil)
+		}
 	}
 }
 

@@ -216,12 +216,14 @@ func (s *Session) Unread() bool {
 	return s.ended && !s.abrupt && s.sent < s.outbox.Last()
 }
 
-// Expire ends the session unless something is attached to it.
+// Expire ends the session unless something is attached to it. Nothing of it
+// can be read any more: who comes back too late has to begin anew, and is not
+// to read the rest and take it for a session that ended as it wished.
 func (s *Session) Expire() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.attached == nil && !s.ended {
-		s.end(nil, false)
+		s.end(nil, true)
 	}
 }
 
