@@ -125,10 +125,15 @@ func (d *duplex) write(messages []*protocol.ClientMessage) (received uint64, err
 	return 0, nil
 }
 
-func (d *duplex) abort() { d.end() }
+// abort ends the request's body, too: an idle stream would not notice the end
+// of its context.
+func (d *duplex) abort() {
+	d.end()
+	_ = d.stream.CloseRequest()
+}
 
 func (d *duplex) close() {
-	d.end()
+	d.abort()
 	d.drain()
 }
 
