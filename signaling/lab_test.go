@@ -91,7 +91,7 @@ func (s *script) Close()                              { s.calls = append(s.calls
 // house is a service with its rooms and a media side, and keys to make tokens
 // with.
 type house struct {
-	*testing.T
+	testing.TB
 	*Service
 	rooms *room.Rooms
 	media *script
@@ -100,13 +100,13 @@ type house struct {
 
 // newHouse makes an open house, unless change says otherwise. It is closed with
 // the test.
-func newHouse(t *testing.T, change ...func(*Config)) *house {
+func newHouse(t testing.TB, change ...func(*Config)) *house {
 	t.Helper()
 	keys, err := auth.ParseKeys("old=0123456789abcdef0123456789abcdef, new=fedcba9876543210fedcba9876543210")
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{T: t, media: &script{}, keys: keys}
+	h := &house{TB: t, media: &script{}, keys: keys}
 	h.rooms = room.NewRooms(room.Config{
 		Limits: room.Limits{Rooms: 10, PeersPerRoom: 2000, TracksPerPeer: 8},
 		Defaults: &protocol.RoomSettings{
