@@ -36,6 +36,9 @@ const (
 	// compressFrom is the size in bytes from which JSON is worth compressing:
 	// in practice, messages with an SDP.
 	compressFrom = 1024
+	// keptBytes is how much a connection keeps to encode its next message in:
+	// one that is idle holds little.
+	keptBytes = 1024
 )
 
 // Name is what metrics call this transport.
@@ -169,6 +172,8 @@ type link struct {
 	limits  signaling.Limits
 	silence time.Duration
 	beat    time.Duration
+	// buffer is the writer's, for one message after the other.
+	buffer []byte
 	// direct holds what goes out unnumbered.
 	direct chan *protocol.Event
 	// silent says that the reader gave up waiting.
@@ -358,7 +363,10 @@ func (l *link) goodbye(err error) {
 }
 
 func (l *link) send(event *protocol.Event, seq uint64, re string) error {
-	data := event.Append(nil, l.format, seq, re)
+	data := event.Append(l.buffer[:0], l.format, seq, re)
+	if l.buffer = data; cap(data) > keptBytes {
+		l.buffer = nil
+	}
 	l.conn.EnableWriteCompression(l.format == protocol.JSON && len(data) >= compressFrom)
 	timeout := writeTimeout
 	select {
