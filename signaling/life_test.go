@@ -69,6 +69,14 @@ func TestHowLongASessionLivesWithoutAConnection(t *testing.T) {
 				if err := g.back(here("")); (err == nil) != tc.lives || !tc.lives && err.GetCode() != protocol.Error_NO_SUCH_SESSION {
 					t.Fatalf("coming back: %v", err)
 				}
+				// It has no last words, whatever was left unread: a client would
+				// take them for the end that it wished for.
+				token := g.welcome.GetResume()
+				if v, err := h.Return(g.welcome.GetSession(), token, here("")); err == nil && !tc.lives {
+					if _, err := v.Attach(Hold{Token: token, After: g.heard}); err == nil {
+						t.Fatal("it reads on in a session that is over")
+					}
+				}
 			})
 		})
 	}
