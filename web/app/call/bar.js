@@ -9,7 +9,7 @@ import { icon, setIcon } from '../icons.js';
  * @property {boolean} microphone on
  * @property {boolean} camera on
  * @property {boolean} sharing
- * @property {boolean} canShare this browser can share a screen
+ * @property {(source: 'microphone' | 'camera' | 'screen') => boolean} allows whether we can send this here
  * @property {'chat' | 'people' | null} panel the one that is open
  * @property {number} unread messages
  * @property {number} people in the room
@@ -36,6 +36,9 @@ const CONTROLS = [
   { id: 'leave', icon: 'leave', event: 'leave' },
 ];
 
+/** What the controls send. @type {readonly (readonly [id: string, source: 'microphone' | 'camera' | 'screen'])[]} */
+const SOURCES = [['mic', 'microphone'], ['camera', 'camera'], ['share', 'screen']];
+
 /** The keys, for whoever lists them. @type {{key: string, does: string}[]} */
 export const SHORTCUTS = [
   { key: 'm', does: 'Microphone on or off' },
@@ -59,7 +62,7 @@ export class Bar extends Component {
   #people = h('span', { class: 'count', 'aria-hidden': 'true' });
 
   constructor() {
-    super({ microphone: false, camera: false, sharing: false, canShare: false, panel: null, unread: 0, people: 1 });
+    super({ microphone: false, camera: false, sharing: false, allows: () => true, panel: null, unread: 0, people: 1 });
   }
 
   /** @override */
@@ -83,7 +86,7 @@ export class Bar extends Component {
 
   /** @override */
   render() {
-    const { microphone, camera, sharing, canShare, panel, unread, people } = this.state;
+    const { microphone, camera, sharing, allows, panel, unread, people } = this.state;
     this.#show('mic', `Turn microphone ${microphone ? 'off' : 'on'}`, microphone ? 'microphone' : 'microphone-off', microphone ? null : 'off');
     this.#show('camera', `Turn camera ${camera ? 'off' : 'on'}`, camera ? 'camera' : 'camera-off', camera ? null : 'off');
     this.#show('share', sharing ? 'Stop sharing' : 'Share screen', 'screen', sharing ? 'active' : null);
@@ -92,8 +95,10 @@ export class Bar extends Component {
     this.#show('settings', 'Devices and shortcuts', 'settings', null);
     this.#show('leave', 'Leave', 'leave', null);
 
-    const share = this.#buttons.get('share');
-    if (share) share.hidden = !canShare;
+    for (const [id, source] of SOURCES) {
+      const button = this.#buttons.get(id);
+      if (button) button.hidden = !allows(source);
+    }
     for (const which of /** @type {const} */ (['chat', 'people'])) {
       this.#buttons.get(`${which}-toggle`)?.setAttribute('aria-expanded', String(panel === which));
     }

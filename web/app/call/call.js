@@ -1,14 +1,22 @@
 import { Component } from '../component.js';
 import { h, setText } from '../dom.js';
+import { icon } from '../icons.js';
+import { Attendance } from './attendance.js';
 import { Bar } from './bar.js';
 import { nameOf, peopleOf, soundsOf, tilesOf, isOn } from './cast.js';
 import { Chat } from './chat.js';
+import { Confirm } from './confirm.js';
+import { pathsOf } from './connection.js';
 import { Conversation } from './conversation.js';
 import { CopyLink } from './copy-link.js';
+import { ending } from './endings.js';
+import { Moderated } from './moderated.js';
+import { Moderator } from './moderator.js';
 import { News } from './news.js';
 import { People } from './people.js';
 import { Playback } from './playback.js';
 import { canShare, Publisher } from './publisher.js';
+import { moderates } from './rights.js';
 import { Settings } from './settings.js';
 import { Stage } from './stage.js';
 import { Status } from './status.js';
@@ -17,6 +25,7 @@ import { keepAwake } from './wake-lock.js';
 
 /** @typedef {import('/sdk/hiroba.js').Room} Room */
 /** @typedef {import('/sdk/hiroba.js').RoomMessage} RoomMessage */
+/** @typedef {import('/sdk/hiroba.js').Peer} Peer */
 /** @typedef {import('./chat.js').ChatMessage} ChatMessage */
 /** @typedef {import('../devices/local-media.js').LocalMedia} LocalMedia */
 
@@ -25,24 +34,28 @@ import { keepAwake } from './wake-lock.js';
  * @property {Room} room joined; another one after joining again
  * @property {LocalMedia} media
  * @property {string} link to this room
- * @property {boolean} rejoining
+ * @property {(source: string) => boolean} allows whether our invitation lets us send this
+ * @property {'joining' | 'waiting' | null} rejoining waiting: somebody has to let us in
  * @property {string} problem why joining again failed, or ''
  */
 
 /**
  * A call: the stage, the bar, the panels, and the wires between them and the
- * room. Emits 'leave' and 'rejoin'.
+ * room. Emits 'leave', 'rejoin', and 'ended' with an Ending when somebody else
+ * ended it for us.
  *
  * @extends {Component<CallState>}
  */
 export class Call extends Component {
   #title = h('h1');
+  #locked = h('span', { class: 'locked', role: 'img', 'aria-label': 'The room is locked', title: 'The room is locked', 'data-testid': 'locked' }, icon('lock'));
   #copy = new CopyLink('Copy link');
   #stage = new Stage();
   #bar = new Bar();
   #chat = new Chat();
   #people = new People();
   #settings = new Settings();
+  #confirm = new Confirm();
   #status = new Status();
   #toasts = new Toasts();
 
@@ -57,6 +70,8 @@ export class Call extends Component {
   #room = null;
   /** @type {Publisher | null} */
   #publisher = null;
+  /** @type {Moderator | null} */
+  #moderator = null;
   /** @type {(() => void)[]} */
   #offs = [];
   /** @type {ReadonlySet<string>} */
@@ -74,16 +89,15 @@ export class Call extends Component {
   /** @override */
   build() {
     this.append(
-      h('header', {}, this.#title, this.#copy),
-      h('main', {}, this.#stage, this.#status, this.#toasts, this.#bar), this.#chat, this.#people, this.#settings,
+      h('header', {}, this.#title, this.#locked, this.#copy),
+      h('main', {}, this.#stage, this.#status, this.#toasts, this.#bar), this.#chat, this.#people, this.#settings, this.#confirm,
     );
     this.#wireBar();
     this.#wireChat();
+    this.#wirePeople();
 
     this.#stage.addEventListener('shown', (event) => this.#room?.view(detail(event)));
     this.#stage.addEventListener('everybody', () => this.#open('people'));
-    this.#people.addEventListener('close', () => this.#open(null));
-    this.#people.addEventListener('write', (event) => this.#writeTo(detail(event)));
     this.#settings.addEventListener('choose', (event) => {
       const { choice, device } = detail(event);
       void this.state.media.choose(choice, device);
@@ -127,23 +141,28 @@ export class Call extends Component {
     const own = media.snapshot();
     const sharing = this.#publisher?.sharing ?? false;
     const over = room.state === 'lost' || room.state === 'closed';
+    const moderating = !over && moderates(room.self);
     const scene = { room, own, sharing, over, speakers: this.#speakers, unplayable: this.#unplayable };
     const people = peopleOf(scene);
+    const others = people.filter((person) => !person.self);
+    const present = others.some((person) => !person.away);
+    const knocks = moderating ? [...room.knocks.values()] : [];
     const { unread } = this.#conversation;
 
     setText(this.#title, room.name);
     this.#title.title = room.name;
+    this.#locked.hidden = !room.settings.locked;
     this.#copy.state = { ...this.#copy.state, link };
     document.title = unread > 0 ? `(${unread}) ${room.name} · Hiroba` : `${room.name} · Hiroba`;
 
-    this.#stage.state = { tiles: tilesOf(scene), link };
+    this.#stage.state = { tiles: tilesOf(scene), alone: others.length === 0, link };
     this.#playback.useSpeaker(own.chosen.speaker);
     this.#playback.play(soundsOf(room));
     this.#bar.state = {
       microphone: isOn(own.microphone),
       camera: isOn(own.camera),
       sharing,
-      canShare,
+      allows: (source) => this.#allows(source) && (source !== 'screen' || canShare),
       panel: this.#panel,
       unread,
       people: people.length,
@@ -151,19 +170,29 @@ export class Call extends Component {
     this.#chat.hidden = this.#panel !== 'chat';
     this.#chat.state = {
       messages: this.#conversation.messages,
-      others: people.filter((person) => !person.self),
+      others,
       to: this.#conversation.to.id,
       toName: this.#conversation.to.name,
+      kept: room.settings.historyMessages > 0,
+      online: room.transport !== '',
+      allowed: room.self.grants.includes('data'),
     };
     this.#people.hidden = this.#panel !== 'people';
-    this.#people.state = { people, link };
-    this.#settings.state = { media: own };
-    this.#status.state = { ...this.#linkState(), sharing };
+    this.#people.state = { people, moderating, room: room.settings, knocks, link };
+    this.#settings.state = { media: own, paths: pathsOf(room) };
+    this.#status.state = {
+      ...this.#linkState(),
+      sharing,
+      away: present ? [] : others.map((person) => person.name),
+      // The panel has the same list, and more to press.
+      knocks: this.#panel === 'people' ? [] : knocks,
+    };
     this.#toasts.state = { toasts: this.#news.toasts };
   }
 
   #linkState() {
     const { room, rejoining, problem } = this.state;
+    if (rejoining === 'waiting') return /** @type {const} */ ({ link: 'knocking', reason: '' });
     if (rejoining) return /** @type {const} */ ({ link: 'rejoining', reason: '' });
     if (room.state === 'lost' || room.state === 'closed') {
       return /** @type {const} */ ({ link: 'lost', reason: problem || this.#lostBecause });
@@ -181,24 +210,70 @@ export class Call extends Component {
     this.#exit();
     this.#room = room;
     this.#wasConnected = room.state === 'connected';
-    const publisher = new Publisher(room, this.state.media);
+    const publisher = new Publisher(room, this.state.media, (source) => this.#allows(source));
     publisher.addEventListener('change', () => this.changed());
     publisher.addEventListener('problem', (event) => this.#news.tell(detail(event)));
     this.#publisher = publisher;
+    this.#moderator = new Moderator(room, this.#confirm, (sentence) => this.#news.tell(sentence));
+    this.#offs = [...this.#followRoom(room), ...this.#followPeers(room), ...this.#followTracks(room)];
+    this.#conversation.before(room.history.filter(({ topic }) => topic === 'chat')
+      .map(({ from, text, sentMs }) => ({ from, name: this.#nameOf(from), text, at: sentMs })));
+    // The devices may have changed while we joined.
+    publisher.follow();
+  }
+
+  /** @param {Room} room */
+  #followRoom(room) {
     const changed = () => this.changed();
-    this.#offs = [
+    return [
       room.on('state', (state, error) => this.#stateChanged(state, error)),
+      room.on('reconnecting', changed),
+      room.on('transport', changed),
+      room.on('topology', changed),
+      room.on('room-updated', changed),
+      room.on('knock', changed),
+      room.on('message:chat', (message) => this.#heard(message)),
+      room.on('access-expiring', (expiresMs) => {
+        const at = new Date(expiresMs).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+        this.#news.tell(`Your invitation ends at ${at}`);
+      }),
+      room.on('error', (error) => this.#news.tell(error.message)),
+    ];
+  }
+
+  /** @param {Room} room */
+  #followPeers(room) {
+    const attendance = new Attendance(room.peers.values(), (name, did) => this.#news.tellOf(name, did));
+    const moderated = this.#moderated(room);
+    return [
       room.on('peer-joined', (peer) => {
-        this.#news.tellOf(nameOf(peer), 'joined');
+        attendance.joined(peer);
+        this.changed();
+      }),
+      room.on('peer-updated', (peer) => {
+        if (peer === room.self) moderated.updated(peer);
+        else attendance.updated(peer);
         this.changed();
       }),
       room.on('peer-left', (peer, reason) => {
-        this.#news.tellOf(nameOf(peer), reason === 'LOST' ? 'lost the connection' : 'left');
+        attendance.left(peer, reason);
         this.changed();
       }),
-      room.on('track-published', changed),
-      room.on('track-updated', changed),
-      room.on('track-removed', changed),
+      room.on('track-updated', (track, peer) => {
+        if (peer === room.self && track.muted) moderated.muted(track);
+        this.changed();
+      }),
+      room.on('track-removed', (track, peer) => {
+        if (peer === room.self) moderated.stopped(track);
+        this.changed();
+      }),
+    ];
+  }
+
+  /** @param {Room} room */
+  #followTracks(room) {
+    return [
+      room.on('track-published', () => this.changed()),
       room.on('media', ({ track, why }) => {
         if (why === 'CODEC_NOT_NEGOTIATED') this.#unplayable.add(track.id);
         else this.#unplayable.delete(track.id);
@@ -208,11 +283,25 @@ export class Call extends Component {
         this.#speakers = new Set(peers);
         this.changed();
       }),
-      room.on('message:chat', (message) => this.#heard(message)),
-      room.on('error', (error) => this.#news.tell(error.message)),
     ];
-    // The devices may have changed while we joined.
-    publisher.follow();
+  }
+
+  /** @param {Room} room */
+  #moderated(room) {
+    return new Moderated(room.self, {
+      tell: (sentence) => this.#news.tell(sentence),
+      turnOff: (kind) => void this.state.media.turn(kind, false),
+      unshare: () => {
+        const shared = this.#publisher?.sharing ?? false;
+        if (shared) this.#publisher?.unshare();
+        return shared;
+      },
+    });
+  }
+
+  /** @param {string} source */
+  #allows(source) {
+    return this.state.allows(source) && (this.#room?.self.grants.includes('publish') ?? false);
   }
 
   #exit() {
@@ -220,6 +309,7 @@ export class Call extends Component {
     this.#offs = [];
     this.#publisher?.stop();
     this.#publisher = null;
+    this.#moderator = null;
     this.#room = null;
     this.#speakers = new Set();
     this.#unplayable = new Set();
@@ -232,6 +322,8 @@ export class Call extends Component {
    */
   #stateChanged(state, error) {
     if (state === 'connected') this.#wasConnected = true;
+    const ended = state === 'closed' && ending(error?.code ?? '', this.state.room.name, this.#moderator?.ended);
+    if (ended) return this.emit('ended', ended);
     if (state === 'lost' || state === 'closed') {
       // That the link is lost needs fewer words than the SDK has for it.
       this.#lostBecause = error && error.code !== 'LINK_LOST' ? error.message : '';
@@ -253,6 +345,18 @@ export class Call extends Component {
     this.#bar.addEventListener('people', () => this.#open(this.#panel === 'people' ? null : 'people'));
     this.#bar.addEventListener('settings', () => this.#settings.open());
     this.#bar.addEventListener('leave', () => this.emit('leave'));
+  }
+
+  #wirePeople() {
+    this.#people.addEventListener('close', () => this.#open(null));
+    this.#people.addEventListener('write', (event) => this.#writeTo(detail(event)));
+    this.#people.addEventListener('person', (event) => this.#moderator?.toPerson(detail(event).id, detail(event).who));
+    this.#people.addEventListener('room', (event) => this.#moderator?.toRoom(detail(event)));
+    this.#status.addEventListener('who', () => this.#open('people'));
+    for (const part of [this.#people, this.#status]) {
+      part.addEventListener('admit', (event) => this.#moderator?.answer('admit', detail(event)));
+      part.addEventListener('refuse', (event) => this.#moderator?.answer('refuse', detail(event)));
+    }
   }
 
   #wireChat() {
@@ -321,16 +425,23 @@ export class Call extends Component {
     try {
       await this.#room?.emit('chat', text, { to: to ? [to] : [] });
       this.#conversation.delivered(number, 'sent');
-    } catch {
-      this.#conversation.delivered(number, 'failed');
+    } catch (error) {
+      // The server has it, and only could not say so.
+      const taken = /** @type {{code?: string}} */ (error).code === 'ANSWER_LOST';
+      this.#conversation.delivered(number, taken ? 'sent' : 'failed');
     }
     this.changed();
   }
 
+  /** @param {string} id of who wrote something */
+  #nameOf(id) {
+    const peer = this.#room?.peers.get(id);
+    return peer ? nameOf(peer) : 'Somebody who left';
+  }
+
   /** @param {RoomMessage} message */
   #heard({ from, to, text, sentMs }) {
-    const peer = this.#room?.peers.get(from);
-    const name = peer ? nameOf(peer) : 'Somebody who left';
+    const name = this.#nameOf(from);
     const seen = this.#panel === 'chat';
     this.#conversation.received({ from, name, text, at: sentMs || Date.now(), privately: to.length > 0, seen });
     if (!seen) this.#news.tell(`${name}: ${text}`, { label: 'Read', run: () => this.#open('chat') }, { about: 'chat' });

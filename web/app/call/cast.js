@@ -1,4 +1,5 @@
 import { NAMELESS } from '../names.js';
+import { moderates } from './rights.js';
 
 /** @typedef {import('/sdk/hiroba.js').Room} Room */
 /** @typedef {import('/sdk/hiroba.js').Peer} Peer */
@@ -21,14 +22,16 @@ import { NAMELESS } from '../names.js';
 /**
  * The tiles: our own first, then everybody's camera, each followed by the
  * screens that this peer shares. Our own screen has no tile: it would show
- * itself, in itself.
+ * itself, in itself. Who is away has none, and gets the same one back.
  *
  * @param {Scene} scene
  * @returns {Tile[]}
  */
 export function tilesOf({ room, own, over, speakers, unplayable }) {
   const tiles = [selfTile(room.self, own, speakers)];
+  const coming = !over && room.self.grants.includes('subscribe');
   for (const peer of room.peers.values()) {
+    if (peer.away) continue;
     const cameras = tracksOf(peer, 'video').filter((track) => track.source !== 'screen');
     const camera = cameras.find((track) => !track.muted) ?? cameras[0] ?? null;
     tiles.push({
@@ -39,7 +42,7 @@ export function tilesOf({ room, own, over, speakers, unplayable }) {
       kind: 'camera',
       track: camera?.id ?? null,
       media: camera && !camera.muted ? room.media(camera.id) : null,
-      expected: camera !== null && !camera.muted && !over,
+      expected: camera !== null && !camera.muted && coming,
       unplayable: camera !== null && unplayable.has(camera.id),
       silent: !hasMicrophone(peer),
       speaking: speakers.has(peer.id),
@@ -53,7 +56,7 @@ export function tilesOf({ room, own, over, speakers, unplayable }) {
         kind: 'screen',
         track: screen.id,
         media: screen.muted ? null : room.media(screen.id),
-        expected: !screen.muted && !over,
+        expected: !screen.muted && coming,
         unplayable: unplayable.has(screen.id),
         silent: false,
         speaking: false,
@@ -77,6 +80,8 @@ export function peopleOf({ room, own, sharing }) {
     microphone: isOn(own.microphone),
     camera: isOn(own.camera),
     sharing,
+    moderator: moderates(room.self),
+    away: false,
   };
   const others = [...room.peers.values()].map((peer) => ({
     id: peer.id,
@@ -85,6 +90,8 @@ export function peopleOf({ room, own, sharing }) {
     microphone: hasMicrophone(peer),
     camera: tracksOf(peer, 'video').some((track) => track.source !== 'screen' && !track.muted),
     sharing: tracksOf(peer, 'video').some((track) => track.source === 'screen'),
+    moderator: moderates(peer),
+    away: peer.away,
   }));
   return [self, ...others];
 }

@@ -14,6 +14,7 @@ import { linked } from '../links.js';
  * @property {string} to the peer id it is for; '' for everybody
  * @property {string} privately '' for everybody; else between whom: "to Ann", "to you"
  * @property {'sending' | 'sent' | 'failed'} delivery
+ * @property {boolean} earlier it was said before we came
  */
 
 /**
@@ -22,6 +23,9 @@ import { linked } from '../links.js';
  * @property {readonly {id: string, name: string}[]} others who can be written to alone
  * @property {string} to whom we write to: a peer id, '' for everybody
  * @property {string} toName what that peer is called, even when they have left
+ * @property {boolean} kept those who come later see the latest messages
+ * @property {boolean} online what is written goes out at once
+ * @property {boolean} allowed we may write
  */
 
 /** Messages of one person this close together stand under one name. */
@@ -29,6 +33,10 @@ const GROUP_MS = 3 * 60_000;
 
 /** Longer than this is no chat message. */
 const LONGEST = 4000;
+
+/** What becomes of what is written, for an empty chat. */
+const KEPT = 'Those who come later see the latest ones.';
+const NOT_KEPT = 'What is written here is seen by those who are in the room now.';
 
 /** So near to the end, in pixels, one is reading along. */
 const READING = 48;
@@ -41,7 +49,8 @@ const READING = 48;
  */
 export class Chat extends Component {
   #log = h('div', { class: 'scroll', role: 'log', 'aria-label': 'Messages', 'data-testid': 'chat-log', tabindex: 0 });
-  #empty = h('p', { class: 'empty' }, 'No messages yet. What is written here is seen by those who are in the room now.');
+  #empty = h('p', { class: 'empty' });
+  #waiting = h('p', { class: 'waiting', role: 'status' });
   #to = h('select', { 'aria-label': 'Send to', 'data-testid': 'chat-to', onchange: () => this.emit('to', this.#to.value) });
   #input = h('textarea', {
     'data-testid': 'chat-input', 'aria-label': 'Message', rows: 1, maxlength: LONGEST, enterkeyhint: 'send', autocomplete: 'off',
@@ -56,7 +65,7 @@ export class Chat extends Component {
   #shown = null;
 
   constructor() {
-    super({ messages: [], others: [], to: '', toName: '' });
+    super({ messages: [], others: [], to: '', toName: '', kept: false, online: true, allowed: true });
   }
 
   /** @override */
@@ -68,6 +77,7 @@ export class Chat extends Component {
       h('div', { class: 'head' }, h('h2', {}, 'Chat'), h('button', { type: 'button', class: 'plain round', 'aria-label': 'Close chat', title: 'Close (Esc)', onclick: () => this.emit('close') }, icon('close'))),
       this.#log,
       h('form', { onsubmit: (event) => this.#submit(event) },
+        this.#waiting,
         h('label', { class: 'to' }, 'To', this.#to),
         h('div', { class: 'write' }, this.#input, this.#send),
       ),
@@ -84,11 +94,17 @@ export class Chat extends Component {
 
   /** @override */
   render() {
-    const { messages, to } = this.state;
+    const { messages, to, kept, online, allowed } = this.state;
+    setText(this.#empty, `No messages yet. ${kept ? KEPT : NOT_KEPT}`);
+    this.toggleAttribute('data-offline', !online);
+    const waits = !online && messages.some(({ delivery }) => delivery === 'sending');
+    setText(this.#waiting, waits ? 'Goes out when you are connected again' : '');
     if (messages !== this.#shown) this.#renderLog(messages);
     const gone = this.#fillTo();
-    this.#send.disabled = gone;
-    this.#input.placeholder = gone ? 'They have left' : to ? 'Write privately' : 'Write to everyone';
+    this.#send.disabled = gone || !allowed;
+    this.#input.disabled = !allowed;
+    if (!allowed) this.#input.placeholder = 'You may read, but not write';
+    else this.#input.placeholder = gone ? 'They have left' : to ? 'Write privately' : 'Write to everyone';
   }
 
   /** @param {ChatState['messages']} messages */
@@ -118,6 +134,7 @@ export class Chat extends Component {
     const item = h('div', { class: 'message' }, h('p', { class: 'text' }, ...linked(message.text)));
     item.toggleAttribute('data-own', message.own);
     item.toggleAttribute('data-private', message.privately !== '');
+    if (this.#last?.earlier && !message.earlier) this.#log.append(h('p', { class: 'since' }, 'You joined'));
     if (!belongsTo(message, this.#last)) item.prepend(heading(message));
     this.#drawDelivery(item, message);
     this.#log.append(item);
@@ -187,16 +204,27 @@ export class Chat extends Component {
  * @param {ChatMessage | null} before
  */
 function belongsTo(message, before) {
-  return before !== null && before.from === message.from && before.privately === message.privately && message.at - before.at < GROUP_MS;
+  return before !== null && before.from === message.from && before.earlier === message.earlier && before.privately === message.privately && message.at - before.at < GROUP_MS;
 }
 
 /** @param {ChatMessage} message */
 function heading(message) {
   const at = new Date(message.at);
-  const time = h('time', { datetime: at.toISOString() }, at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' }));
+  const time = h('time', { datetime: at.toISOString() }, clock(at));
   const name = h('span', { class: 'name' }, message.own ? 'You' : message.name);
   const privately = message.privately ? [h('span', { class: 'privately' }, icon('lock'), message.privately)] : [];
   return h('p', { class: 'heading' }, name, ...privately, time);
+}
+
+/**
+ * The time of day, after the weekday when that is another one. A room keeps
+ * messages for a week at most.
+ *
+ * @param {Date} at
+ */
+function clock(at) {
+  const today = at.toDateString() === new Date().toDateString();
+  return at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', ...(today ? {} : { weekday: 'short' }) });
 }
 
 customElements.define('hiroba-chat', Chat);

@@ -10,6 +10,8 @@ export class Conversation {
   #count = 0;
   #unread = 0;
   #to = { id: '', name: '' };
+  /** Our peer ids in this call: another one after joining again. @type {Set<string>} */
+  #selves = new Set();
 
   /** Oldest first; a new array after every change. */
   get messages() {
@@ -36,11 +38,24 @@ export class Conversation {
   }
 
   /**
+   * What was said before we came, as far as we have not seen it in this call.
+   *
+   * @param {readonly {from: string, name: string, text: string, at: number}[]} messages oldest first
+   */
+  before(messages) {
+    const seen = new Set(this.#messages.map(identity));
+    for (const message of messages) {
+      if (this.#selves.has(message.from) || seen.has(identity(message))) continue;
+      this.#add({ ...message, own: false, to: '', privately: '', delivery: 'sent', earlier: true });
+    }
+  }
+
+  /**
    * @param {{from: string, name: string, text: string, at: number, privately: boolean, seen: boolean}} message
    */
   received({ from, name, text, at, privately, seen }) {
     if (!seen) this.#unread++;
-    this.#add({ from, name, own: false, text, at, to: '', privately: privately ? 'to you' : '', delivery: 'sent' });
+    this.#add({ from, name, own: false, text, at, to: '', privately: privately ? 'to you' : '', delivery: 'sent', earlier: false });
   }
 
   /**
@@ -53,7 +68,8 @@ export class Conversation {
    */
   sending(from, text, at) {
     const privately = this.#to.id ? `to ${this.#to.name}` : '';
-    return this.#add({ from, name: '', own: true, text, at, to: this.#to.id, privately, delivery: 'sending' });
+    this.#selves.add(from);
+    return this.#add({ from, name: '', own: true, text, at, to: this.#to.id, privately, delivery: 'sending', earlier: false });
   }
 
   /**
@@ -70,4 +86,13 @@ export class Conversation {
     this.#messages = [...this.#messages, { ...message, number: this.#count }].slice(-KEPT);
     return this.#count;
   }
+}
+
+/**
+ * Two messages of one peer differ in when the server took them, or in what they say.
+ *
+ * @param {{from: string, at: number, text: string}} message
+ */
+function identity({ from, at, text }) {
+  return JSON.stringify([from, at, text]);
 }

@@ -1,7 +1,11 @@
+/** @typedef {import('./attendance.js').Did} Did */
 /** @typedef {import('./toasts.js').Toast} Toast */
 
 /** People who come or go together are told of together. */
 const TOGETHER_MS = 600;
+
+/** What is said otherwise of several. @type {Partial<Record<Did, string>>} */
+const OF_SEVERAL = { 'is back': 'are back', 'was removed': 'were removed' };
 
 /** More than these nobody reads: the oldest goes. */
 const MOST = 3;
@@ -15,7 +19,7 @@ export class News extends EventTarget {
   /** @type {Map<number, () => void>} */
   #actions = new Map();
   #count = 0;
-  /** @type {Map<string, string[]>} what they did → who */
+  /** @type {Map<Did, string[]>} what they did → who */
   #pending = new Map();
   #timer = 0;
 
@@ -45,7 +49,7 @@ export class News extends EventTarget {
    * Somebody did what others may be doing in the same moment.
    *
    * @param {string} name
-   * @param {'joined' | 'left' | 'lost the connection'} did
+   * @param {Did} did
    */
   tellOf(name, did) {
     this.#pending.set(did, [...(this.#pending.get(did) ?? []), name]);
@@ -66,7 +70,7 @@ export class News extends EventTarget {
 
   #flush() {
     this.#timer = 0;
-    for (const [did, names] of this.#pending) this.tell(`${list(names)} ${did}`);
+    for (const [did, names] of this.#pending) this.tell(`${list(names)} ${(names.length > 1 && OF_SEVERAL[did]) || did}`);
     this.#pending.clear();
   }
 
@@ -80,8 +84,12 @@ export class News extends EventTarget {
   }
 }
 
-/** @param {string[]} names */
-function list(names) {
+/**
+ * Names as one says them: Ann; Ann and Bo; Ann and 3 others.
+ *
+ * @param {readonly string[]} names
+ */
+export function list(names) {
   const [first = '', second = ''] = names;
   if (names.length === 1) return first;
   if (names.length === 2) return `${first} and ${second}`;

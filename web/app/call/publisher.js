@@ -20,6 +20,7 @@ export const canShare = typeof globalThis.navigator?.mediaDevices?.getDisplayMed
 export class Publisher extends EventTarget {
   #room;
   #media;
+  #allows;
   /** One change at a time; the next looks at what the last one left. */
   #queue = Promise.resolve();
   /** @type {MediaStream | null} */
@@ -28,11 +29,13 @@ export class Publisher extends EventTarget {
   /**
    * @param {Room} room
    * @param {LocalMedia} media
+   * @param {(source: string) => boolean} [allows] whether we may send this
    */
-  constructor(room, media) {
+  constructor(room, media, allows = () => true) {
     super();
     this.#room = room;
     this.#media = media;
+    this.#allows = allows;
   }
 
   get sharing() {
@@ -62,7 +65,7 @@ export class Publisher extends EventTarget {
       track.addEventListener('ended', () => this.unshare(), { once: true });
       const source = track.kind === 'video' ? 'screen' : 'screen-audio';
       this.#enqueue(async () => {
-        if (track.readyState === 'live') await this.#room.publish(track, { source });
+        if (track.readyState === 'live' && this.#allows(source)) await this.#room.publish(track, { source });
       });
     }
   }
@@ -93,12 +96,13 @@ export class Publisher extends EventTarget {
     const on = wanted && track !== null;
     const publication = this.#publication(kind);
     if (!publication) {
-      if (track && (on || kind === 'microphone')) await this.#room.publish(track, { source: kind, muted: !on });
+      if (track && (on || kind === 'microphone') && this.#allows(kind)) await this.#room.publish(track, { source: kind, muted: !on });
       return;
     }
     if (!on && !publication.muted) await publication.mute();
     if (publication.track !== track) await publication.replace(track);
-    if (on && publication.muted) await publication.unmute();
+    // A moderator may have muted it meanwhile.
+    if (on && this.#media[kind].wanted && publication.muted) await publication.unmute();
   }
 
   /** @param {string} source */

@@ -1,5 +1,5 @@
 import { Component } from '../component.js';
-import { h } from '../dom.js';
+import { h, setText } from '../dom.js';
 import { icon } from '../icons.js';
 import { DevicePicker } from '../devices/device-picker.js';
 import { LevelMeter } from '../devices/level-meter.js';
@@ -7,14 +7,16 @@ import { NONE } from '../devices/local-media.js';
 import { SHORTCUTS } from './bar.js';
 
 /**
- * The devices of this call and the keys, in a dialog. Emits 'choose' with
- * {choice, device}.
+ * The devices of this call, how it is connected, and the keys, in a dialog.
+ * Emits 'choose' with {choice, device}.
  *
- * @extends {Component<{media: import('../devices/local-media.js').OwnMedia}>}
+ * @extends {Component<{media: import('../devices/local-media.js').OwnMedia, paths: import('./connection.js').Paths}>}
  */
 export class Settings extends Component {
   #picker = new DevicePicker();
   #meter = new LevelMeter();
+  #server = h('dd', { 'data-testid': 'transport' });
+  #path = h('dd', { 'data-testid': 'topology' });
   #dialog = h('dialog', {
     'aria-labelledby': 'settings-title', 'data-testid': 'settings-dialog',
     onclose: () => this.changed(),
@@ -22,7 +24,7 @@ export class Settings extends Component {
   });
 
   constructor() {
-    super({ media: NONE });
+    super({ media: NONE, paths: { server: '', media: '' } });
   }
 
   /** @override */
@@ -33,6 +35,8 @@ export class Settings extends Component {
       h('div', { class: 'head' }, h('h2', { id: 'settings-title' }, 'Devices'), h('button', { type: 'button', class: 'plain round', 'aria-label': 'Close', onclick: () => this.#dialog.close() }, icon('close'))),
       this.#picker,
       h('p', { class: 'level' }, 'You are heard like this', this.#meter),
+      h('section', { class: 'paths' }, h('h2', {}, 'Connection'), h('dl', {},
+        h('div', {}, h('dt', {}, 'Sound and picture'), this.#path), h('div', {}, h('dt', {}, 'To the server'), this.#server))),
       h('section', { class: 'keys' }, h('h2', {}, 'Keys'), h('dl', {}, ...keys)),
     );
     this.append(this.#dialog);
@@ -40,7 +44,9 @@ export class Settings extends Component {
 
   /** @override */
   render() {
-    const { media } = this.state;
+    const { media, paths } = this.state;
+    setText(this.#server, paths.server);
+    setText(this.#path, paths.media);
     this.#picker.state = { media };
     this.#meter.state = { track: this.#dialog.open && media.microphone.wanted ? media.microphone.track : null };
   }

@@ -13,6 +13,7 @@ import { TileElement } from './tile.js';
 /**
  * @typedef {object} StageState
  * @property {Tile[]} tiles our own camera, the others' cameras, the others' screens, in the order they came
+ * @property {boolean} alone nobody else is in the room, not even somebody who is away
  * @property {string} link what to send to somebody who should come
  */
 
@@ -56,7 +57,7 @@ export class Stage extends Component {
   #elements = new Map();
   #more = h('button', { type: 'button', class: 'more', onclick: () => this.emit('everybody') });
   #invite = new Invite();
-  /** @type {string | null} */
+  /** Its tile may be away, and come back. @type {string | null} */
   #pinned = null;
   /** @type {import('./floating.js').Corner} */
   #corner = 'bottom-right';
@@ -71,7 +72,7 @@ export class Stage extends Component {
   #told = '';
 
   constructor() {
-    super({ tiles: [], link: '' });
+    super({ tiles: [], alone: true, link: '' });
   }
 
   /** @override */
@@ -100,7 +101,7 @@ export class Stage extends Component {
 
   /** @override */
   render() {
-    const { tiles, link } = this.state;
+    const { tiles, alone, link } = this.state;
     const { width, height } = this.#size;
     if (width === 0 || height === 0) return;
 
@@ -111,7 +112,6 @@ export class Stage extends Component {
     const self = tiles.find((tile) => tile.self);
     const main = this.#mainOf(tiles);
     const others = tiles.filter((tile) => tile !== self && tile !== main);
-    const alone = tiles.length === 1;
     this.#invite.state = { link };
     this.#invite.hidden = !alone;
     const spare = alone ? this.#spaceForInvite() : { left: 0, bottom: 0 };
@@ -120,14 +120,14 @@ export class Stage extends Component {
       main: main?.kind ?? null,
       mainAspect: main && this.#aspects.get(main.key),
       mainIsSelf: main !== undefined && main === self,
-      upright: (alone ? tiles : others).every(({ key }) => (this.#aspects.get(key) ?? SQUARE) < SQUARE),
+      upright: (others.length === 0 ? tiles : others).every(({ key }) => (this.#aspects.get(key) ?? SQUARE) < SQUARE),
     });
 
     this.#seats = choose(others.map((tile) => tile.key), this.#seats, arrangement.others.length, this.#spoke);
     const placed = this.#placesOf(tiles, main, arrangement, spare.left);
     this.#place(placed, arrangement.floating);
     this.#placeMore(arrangement, others.length - this.#seats.length);
-    this.toggleAttribute('data-alone', alone);
+    this.toggleAttribute('data-alone', tiles.length === 1);
     this.#tellShown(placed);
   }
 
@@ -159,7 +159,6 @@ export class Stage extends Component {
 
   /** @param {ReadonlySet<string>} present everything else is gone */
   #forget(present) {
-    if (this.#pinned !== null && !present.has(this.#pinned)) this.#pinned = null;
     for (const known of [this.#spoke, this.#aspects]) {
       for (const key of known.keys()) if (!present.has(key)) known.delete(key);
     }
@@ -192,13 +191,14 @@ export class Stage extends Component {
    * @param {boolean} floating
    */
   #place(placed, floating) {
+    const shown = new Set(this.state.tiles.flatMap(({ media }) => media ?? []));
     for (const [key, element] of this.#elements) {
       if (placed.has(key)) continue;
       element.remove();
       this.#elements.delete(key);
     }
     for (const [key, { tile, box }] of placed) {
-      const state = { tile, pinned: key === this.#pinned, floating: floating && tile.self };
+      const state = { tile, pinned: key === this.#pinned, floating: floating && tile.self, shown };
       const element = this.#elements.get(key) ?? this.#newTile(key, state);
       element.state = state;
       put(element, box);

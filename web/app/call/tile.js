@@ -2,6 +2,7 @@ import { Component } from '../component.js';
 import { h, setAttribute, setText } from '../dom.js';
 import { icon, setIcon } from '../icons.js';
 import { hue, initials } from '../names.js';
+import { Picture } from './picture.js';
 
 /**
  * What one tile shows.
@@ -25,6 +26,7 @@ import { hue, initials } from '../names.js';
  * @property {Tile} tile
  * @property {boolean} pinned
  * @property {boolean} floating it is small and lies over others
+ * @property {ReadonlySet<MediaStreamTrack>} shown the pictures of all tiles
  */
 
 /** No new frame for so many looks, one per LOOK_MS: the link is weak. */
@@ -38,7 +40,7 @@ const LOOK_MS = 1000;
  * @extends {Component<TileState>}
  */
 export class TileElement extends Component {
-  #video = h('video', { autoplay: true, playsinline: true });
+  #picture = new Picture(this);
   #avatar = h('div', { class: 'avatar', 'aria-hidden': 'true' });
   #name = h('span', { class: 'name' });
   #silent = h('span', { class: 'silent', role: 'img', 'aria-label': 'Microphone off' }, icon('microphone-off'));
@@ -46,7 +48,6 @@ export class TileElement extends Component {
   #note = h('div', { class: 'note', role: 'status' });
   #pin = h('button', { type: 'button', class: 'round', onclick: () => this.emit('pin') });
   #expand = h('button', { type: 'button', class: 'round', 'aria-label': 'Full screen', title: 'Full screen', onclick: () => this.#toggleFullscreen() }, icon('expand'));
-  #playing = false;
   #frameCame = true;
   #stalledLooks = 0;
 
@@ -58,14 +59,17 @@ export class TileElement extends Component {
   /** @override */
   build() {
     this.setAttribute('role', 'group');
-    this.#video.muted = true; // Sound has elements of its own.
-    this.#video.addEventListener('playing', () => this.#pictureCame());
-    this.#video.addEventListener('resize', () => this.#resized());
+    this.#picture.addEventListener('change', () => {
+      this.#stalledLooks = 0;
+      this.#frameCame = true;
+      this.changed();
+    });
+    this.#picture.addEventListener('resize', () => this.#resized());
     this.addEventListener('dblclick', (event) => {
       // Not the second of two clicks on a button of ours.
       if (!(event.target instanceof Element && event.target.closest('button'))) this.emit('pin');
     });
-    this.append(this.#video, this.#avatar, this.#label, this.#note, h('div', { class: 'tools' }, this.#expand, this.#pin));
+    this.append(this.#avatar, this.#label, this.#note, h('div', { class: 'tools' }, this.#expand, this.#pin));
   }
 
   /** @override */
@@ -76,13 +80,12 @@ export class TileElement extends Component {
 
   /** @override */
   disconnected() {
-    this.#video.srcObject = null;
-    this.#playing = false;
+    this.#picture.clear();
   }
 
   /** @override */
   render() {
-    const { tile, pinned, floating } = this.state;
+    const { tile, pinned, floating, shown } = this.state;
     setAttribute(this, 'data-testid', 'tile');
     setAttribute(this, 'data-peer', tile.peer);
     setAttribute(this, 'data-kind', tile.kind);
@@ -90,9 +93,10 @@ export class TileElement extends Component {
     this.toggleAttribute('data-speaking', tile.speaking && !tile.silent);
     this.toggleAttribute('data-floating', floating);
 
-    this.#show(tile.media);
-    this.#video.hidden = !this.#playing;
-    this.toggleAttribute('data-picture', this.#playing);
+    this.#picture.show(tile.media, (old) => !shown.has(old));
+    const { playing, video } = this.#picture;
+    video.hidden = !playing;
+    this.toggleAttribute('data-picture', playing);
 
     const title = tile.kind === 'screen' ? `${tile.name}’s screen` : tile.self ? `${tile.name} (you)` : tile.name;
     setAttribute(this, 'aria-label', title);
@@ -100,7 +104,7 @@ export class TileElement extends Component {
     this.#silent.hidden = !tile.silent || tile.kind === 'screen';
     setText(this.#avatar, initials(tile.name));
     this.style.setProperty('--hue', String(hue(tile.name)));
-    this.#avatar.hidden = this.#playing || tile.kind === 'screen';
+    this.#avatar.hidden = playing || tile.kind === 'screen';
     this.#renderNote(tile);
 
     setIcon(this.#pin, 'pin');
@@ -112,33 +116,19 @@ export class TileElement extends Component {
 
   /** @param {Tile} tile */
   #renderNote(tile) {
-    const weak = this.#playing && this.#stalledLooks >= STALLED_LOOKS;
+    const { playing } = this.#picture;
+    const weak = playing && this.#stalledLooks >= STALLED_LOOKS;
     let note = '';
     if (tile.unplayable) note = 'Your browser cannot play this picture';
     else if (weak) note = 'Weak link';
-    else if (tile.expected && !this.#playing) note = tile.kind === 'screen' ? 'The screen is coming…' : 'Connecting…';
+    else if (tile.expected && !playing) note = tile.kind === 'screen' ? 'The screen is coming…' : 'Connecting…';
     setText(this.#note, note);
     this.#note.hidden = !note;
     setAttribute(this, 'data-link', weak ? 'weak' : note && !tile.unplayable ? 'connecting' : null);
   }
 
-  /** @param {MediaStreamTrack | null} media */
-  #show(media) {
-    const stream = /** @type {MediaStream | null} */ (this.#video.srcObject);
-    if ((stream?.getVideoTracks()[0] ?? null) === media) return;
-    this.#playing = false;
-    this.#stalledLooks = 0;
-    this.#video.srcObject = media && new MediaStream([media]);
-  }
-
-  #pictureCame() {
-    if (!this.#video.srcObject) return;
-    this.#playing = true;
-    this.changed();
-  }
-
   #resized() {
-    const { videoWidth, videoHeight } = this.#video;
+    const { videoWidth, videoHeight } = this.#picture.video;
     if (videoHeight > 0) this.emit('aspect', videoWidth / videoHeight);
   }
 
@@ -148,7 +138,7 @@ export class TileElement extends Component {
    */
   #look() {
     const { tile } = this.state;
-    if (document.hidden || tile.self || tile.kind === 'screen' || !tile.expected || !this.#playing) {
+    if (document.hidden || tile.self || tile.kind === 'screen' || !tile.expected || !this.#picture.playing) {
       this.#stalledLooks = 0;
       this.#frameCame = true;
       return;
@@ -161,9 +151,10 @@ export class TileElement extends Component {
 
   /** Asks to be told of the next frame. (Firefox counts none of a stream's.) */
   #awaitFrame() {
-    if (!('requestVideoFrameCallback' in this.#video)) return;
+    const { video } = this.#picture;
+    if (!('requestVideoFrameCallback' in video)) return;
     this.#frameCame = false;
-    this.#video.requestVideoFrameCallback(() => {
+    video.requestVideoFrameCallback(() => {
       this.#frameCame = true;
     });
   }

@@ -1,5 +1,5 @@
 import { Component } from '../component.js';
-import { h, setText } from '../dom.js';
+import { h, setAttribute, setText } from '../dom.js';
 import { roomName } from '../names.js';
 import { DevicePicker } from '../devices/device-picker.js';
 import { NONE } from '../devices/local-media.js';
@@ -11,14 +11,17 @@ import { Preview } from './preview.js';
  * @property {string} name
  * @property {string} room
  * @property {boolean} invited the room came with the link
- * @property {boolean} busy joining
- * @property {string} problem why joining did not work, '' if it was not tried
+ * @property {string} nameGiven what the invitation calls us; '' leaves it to us
+ * @property {(source: 'camera' | 'microphone') => boolean} allows whether we may send this
+ * @property {'idle' | 'joining' | 'waiting'} step waiting: somebody has to let us in
+ * @property {import('../refusals.js').Refusal | null} refusal why joining did not work
  */
 
 /**
  * The room before the room: how do I look, am I heard, what am I called.
- * Emits 'join' with {name, room}, and the events of its preview and device
- * picker: 'turn', 'retry', 'choose'.
+ * While somebody has to let us in, one waits here. Emits 'join' with {name,
+ * room}, 'cancel', and the events of its preview and device picker: 'turn',
+ * 'retry', 'choose'.
  *
  * @extends {Component<LobbyState>}
  */
@@ -35,11 +38,20 @@ export class Lobby extends Component {
     required: true, onchange: () => this.#tidyRoom(),
   });
   #join = h('button', { class: 'primary', 'data-testid': 'join' });
+  #given = h('p', { class: 'hint' }, 'Your name comes with your invitation.');
   #without = h('p', { class: 'without', 'aria-live': 'polite' });
-  #problem = h('p', { class: 'failed', role: 'alert', 'data-testid': 'join-problem' });
+  #what = h('strong');
+  #next = h('span');
+  #refusal = h('p', { class: 'refusal', role: 'alert', 'data-testid': 'join-problem' }, this.#what, this.#next);
+  #form = h('form', { onsubmit: (event) => this.#submit(event) });
+  #asking = h('h1', { tabindex: -1 }, 'Asking to be let in…');
+  #askingWhat = h('p');
+  #cancel = h('button', { type: 'button', 'data-testid': 'cancel', onclick: () => this.emit('cancel') }, 'Cancel');
+  #waiting = h('div', { class: 'waiting', role: 'status', 'data-testid': 'waiting' },
+    h('span', { class: 'spinner', 'aria-hidden': 'true' }), this.#asking, this.#askingWhat, this.#cancel);
 
   constructor() {
-    super({ media: NONE, name: '', room: '', invited: false, busy: false, problem: '' });
+    super({ media: NONE, name: '', room: '', invited: false, nameGiven: '', allows: () => true, step: 'idle', refusal: null });
   }
 
   /** @override */
@@ -47,19 +59,15 @@ export class Lobby extends Component {
     for (const type of ['turn', 'retry']) this.#preview.addEventListener(type, (event) => this.#passOn(event));
     this.#picker.addEventListener('choose', (event) => this.#passOn(event));
     this.#name.value = this.state.name;
+    this.#waiting.hidden = true;
     this.#room.value = this.state.room;
 
-    const form = h('form', { onsubmit: (event) => this.#submit(event) },
-      this.#title,
-      field('Your name', this.#name),
-      field('Room', this.#room),
-      this.#join,
-      this.#problem,
-      this.#without,
-    );
+    const name = field('Your name', this.#name);
+    name.append(this.#given);
+    this.#form.append(this.#title, name, field('Room', this.#room), this.#join, this.#refusal, this.#without);
     this.append(
       h('header', {}, h('img', { src: '/app/icon.svg', alt: '', width: 32, height: 32 }), 'Hiroba'),
-      h('main', {}, h('section', { 'aria-label': 'Camera and microphone' }, this.#preview, this.#picker), form),
+      h('main', {}, h('section', { 'aria-label': 'Camera and microphone' }, this.#preview, this.#picker), this.#form, this.#waiting),
     );
   }
 
@@ -73,22 +81,40 @@ export class Lobby extends Component {
 
   /** @override */
   render() {
-    const { media, invited, room, busy, problem } = this.state;
+    const { media, invited, room, nameGiven, allows, step, refusal } = this.state;
     setText(this.#title, invited ? `Join ${room}` : 'Start a call');
     const group = /** @type {HTMLElement} */ (this.#room.parentElement);
     group.hidden = invited;
+    if (nameGiven) this.#name.value = nameGiven;
+    this.#name.readOnly = nameGiven !== '';
+    this.#given.hidden = !nameGiven;
     this.#showName();
     this.#picker.state = { media };
 
-    setText(this.#join, busy ? 'Joining…' : 'Join');
-    this.#join.setAttribute('aria-disabled', String(busy));
-    setText(this.#problem, problem);
-    this.#problem.hidden = !problem;
-    setText(this.#without, without(media));
+    setText(this.#join, step === 'joining' ? 'Joining…' : 'Join');
+    this.#join.setAttribute('aria-disabled', String(step !== 'idle'));
+    setText(this.#what, refusal?.what ?? '');
+    setText(this.#next, refusal?.next ?? '');
+    setAttribute(this.#refusal, 'data-code', refusal?.code ?? null);
+    this.#refusal.hidden = !refusal;
+    setText(this.#without, without(media, allows));
+    this.#renderWaiting(step === 'waiting');
+  }
+
+  /** @param {boolean} waiting */
+  #renderWaiting(waiting) {
+    const before = !this.#waiting.hidden;
+    setText(this.#askingWhat, `Those in ${this.#room.value} see that you are here. Stay on this page: you go in as soon as they let you.`);
+    this.#form.hidden = waiting;
+    this.#waiting.hidden = !waiting;
+    // What was focused is gone.
+    if (waiting && !before) this.#cancel.focus({ focusVisible: false });
+    if (!waiting && before) this.#join.focus({ focusVisible: false });
   }
 
   #showName() {
-    this.#preview.state = { media: this.state.media, name: this.#name.value.trim() };
+    const { media, allows } = this.state;
+    this.#preview.state = { media, allows, name: this.#name.value.trim() };
   }
 
   #tidyRoom() {
@@ -98,7 +124,7 @@ export class Lobby extends Component {
   /** @param {Event} event */
   #submit(event) {
     event.preventDefault();
-    if (this.state.busy) return;
+    if (this.state.step !== 'idle') return;
     this.#tidyRoom();
     if (!this.#room.value) {
       this.#room.setCustomValidity('Use letters, digits, "-", "_" or ".".');
@@ -127,8 +153,10 @@ function field(label, input) {
  * What the others will not get, said before going in.
  *
  * @param {import('../devices/local-media.js').OwnMedia} media
+ * @param {LobbyState['allows']} allows
  */
-function without({ camera, microphone }) {
+function without({ camera, microphone }, allows) {
+  if (!allows('camera') && !allows('microphone')) return 'Your invitation lets you watch and listen.';
   const seen = camera.wanted && !camera.problem;
   const heard = microphone.wanted && !microphone.problem;
   if (seen && heard) return '';

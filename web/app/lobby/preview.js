@@ -12,7 +12,7 @@ import { together } from '../devices/problems.js';
  * Our own picture before going in, as in a mirror, with the two switches and
  * what is wrong when something is. Emits 'turn' with {kind, on} and 'retry'.
  *
- * @extends {Component<{media: OwnMedia, name: string}>}
+ * @extends {Component<{media: OwnMedia, name: string, allows: (source: 'camera' | 'microphone') => boolean}>}
  */
 export class Preview extends Component {
   #video = h('video', { autoplay: true, playsinline: true, 'aria-label': 'Your camera' });
@@ -27,7 +27,7 @@ export class Preview extends Component {
   #camera = h('button', { type: 'button', class: 'switch', 'data-testid': 'camera', onclick: () => this.#turn('camera') });
 
   constructor() {
-    super({ media: NONE, name: '' });
+    super({ media: NONE, name: '', allows: () => true });
   }
 
   /** @override */
@@ -44,7 +44,7 @@ export class Preview extends Component {
 
   /** @override */
   render() {
-    const { media, name } = this.state;
+    const { media, name, allows } = this.state;
     const { camera, microphone } = media;
     const track = camera.wanted ? camera.track : null;
 
@@ -63,11 +63,14 @@ export class Preview extends Component {
     setText(this.#avatar, initials(name || NAMELESS));
     this.#avatar.style.setProperty('--hue', String(hue(name)));
     this.#off.hidden = Boolean(track || problem);
-    setText(this.#off, camera.wanted ? 'Starting your camera…' : 'Your camera is off');
+    if (!allows('camera')) setText(this.#off, 'You join without a camera');
+    else setText(this.#off, camera.wanted ? 'Starting your camera…' : 'Your camera is off');
 
     this.#meter.state = { track: microphone.wanted ? microphone.track : null };
     show(this.#microphone, 'microphone', microphone.wanted && !microphone.problem);
     show(this.#camera, 'camera', camera.wanted && !camera.problem);
+    this.#microphone.hidden = !allows('microphone');
+    this.#camera.hidden = !allows('camera');
     if (microphone.wanted && microphone.track) this.#microphone.append(this.#meter);
     else this.#meter.remove();
   }

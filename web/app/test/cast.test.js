@@ -12,9 +12,9 @@ const OFF = { wanted: false, track: null, problem: null };
  * @param {object} [more]
  */
 function scene(tracks, more = {}) {
-  const peer = { id: 'p1', name: 'Bo', tracks: new Map(tracks.map((track) => [track.id, { muted: false, ...track }])) };
+  const peer = { id: 'p1', name: 'Bo', away: false, grants: ['admin'], tracks: new Map(tracks.map((track) => [track.id, { muted: false, ...track }])) };
   const room = {
-    self: { id: 'me', name: 'Ann', tracks: new Map() },
+    self: { id: 'me', name: 'Ann', grants: ['publish', 'subscribe', 'data'], tracks: new Map() },
     peers: new Map([['p1', peer]]),
     media: (/** @type {string} */ id) => (tracks.find((track) => track.id === id)?.media ? `media of ${id}` : null),
   };
@@ -50,8 +50,21 @@ test('we are first, and a screen follows whose it is', () => {
 
 test('people are listed with what they have on', () => {
   const [self, other] = peopleOf(scene([CAMERA, { ...MICROPHONE, muted: true }, SCREEN], { sharing: true }));
-  assert.deepEqual({ ...self }, { id: 'me', name: 'Ann', self: true, microphone: false, camera: false, sharing: true });
-  assert.deepEqual({ ...other }, { id: 'p1', name: 'Bo', self: false, microphone: false, camera: true, sharing: true });
+  assert.deepEqual({ ...self }, { id: 'me', name: 'Ann', self: true, microphone: false, camera: false, sharing: true, moderator: false, away: false });
+  assert.deepEqual({ ...other }, { id: 'p1', name: 'Bo', self: false, microphone: false, camera: true, sharing: true, moderator: true, away: false });
+});
+
+test('who is away has no tile, but is listed', () => {
+  const away = scene([{ ...CAMERA, media: true }, { ...SCREEN, media: true }]);
+  away.room.peers.get('p1').away = true;
+  assert.deepEqual(tilesOf(away).map(({ key }) => key), ['self']);
+  assert.deepEqual(peopleOf(away).map(({ id, away }) => [id, away]), [['me', false], ['p1', true]]);
+});
+
+test('who may not watch waits for no picture', () => {
+  const blind = scene([CAMERA]);
+  blind.room.self.grants = ['data'];
+  assert.equal(tilesOf(blind).find(({ peer }) => peer === 'p1')?.expected, false);
 });
 
 test('every sound that is received is heard', () => {

@@ -37,3 +37,23 @@ test('a long talk lets go of its beginning', () => {
   assert.equal(conversation.messages.length, 1000);
   assert.equal(conversation.messages.at(-1)?.text, '1499');
 });
+
+test('what was said before we came is first, and not unread', () => {
+  const conversation = new Conversation();
+  conversation.before([{ from: 'p1', name: 'Bo', text: 'early', at: 1 }]);
+  conversation.received(HELLO);
+  assert.equal(conversation.unread, 1);
+  assert.deepEqual(conversation.messages.map(({ text, earlier }) => [text, earlier]), [['early', true], ['hello', false]]);
+});
+
+test('after joining again, only what we have missed is added', () => {
+  const conversation = new Conversation();
+  conversation.received({ ...HELLO, at: 5 });
+  conversation.sending('me', 'from me', 6);
+  conversation.before([
+    { from: 'p1', name: 'Bo', text: 'hello', at: 5 },
+    { from: 'me', name: '', text: 'from me', at: 7 },
+    { from: 'p1', name: 'Bo', text: 'missed', at: 8 },
+  ]);
+  assert.deepEqual(conversation.messages.map(({ text }) => text), ['hello', 'from me', 'missed']);
+});

@@ -18,6 +18,16 @@ test('people who come together are told of together', (context) => {
   }
 });
 
+test('of several it is told as of several', (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const news = new News();
+  news.tellOf('Ann', 'is back');
+  news.tellOf('Bo', 'is back');
+  news.tellOf('Chen', 'was removed');
+  context.mock.timers.tick(1000);
+  assert.deepEqual(texts(news), ['Ann and Bo are back', 'Chen was removed']);
+});
+
 test('a flood shows the newest, and what waits for an answer stays', () => {
   const news = new News();
   news.tell('sound is off', undefined, { stays: true });
