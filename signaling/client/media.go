@@ -2,6 +2,7 @@ package client
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/pion/webrtc/v4"
@@ -13,7 +14,7 @@ import (
 func (r *Room) openMedia() error {
 	api := r.config.API
 	if api == nil {
-		api = webrtc.NewAPI()
+		api = r.defaultAPI()
 	}
 	settings := webrtc.Configuration{ICETransportPolicy: r.config.TransportPolicy}
 	for _, s := range r.link.Welcome().GetIceServers() {
@@ -51,6 +52,16 @@ func (r *Room) openMedia() error {
 		}
 	}
 	return nil
+}
+
+// defaultAPI is pion's, and reaches a server on this machine also without a
+// network.
+func (r *Room) defaultAPI() *webrtc.API {
+	var settings webrtc.SettingEngine
+	host := r.link.place.base.Hostname()
+	addr, err := netip.ParseAddr(host)
+	settings.SetIncludeLoopbackCandidate(host == "localhost" || (err == nil && addr.IsLoopback()))
+	return webrtc.NewAPI(webrtc.WithSettingEngine(settings))
 }
 
 // wantsServer says whether an ICE server is of use on the connection to the

@@ -249,7 +249,9 @@ func (r *Room) declare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.publications.name(named, answer.GetPublished().GetTracks(), answer.GetSeq())
+	err = r.publications.name(named, answer.GetPublished().GetTracks(), answer.GetSeq())
+	r.path.wake() // one of them may have been ended meanwhile
+	return err
 }
 
 // release frees the sections of tracks that a moderator has ended.
