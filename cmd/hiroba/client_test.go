@@ -436,10 +436,10 @@ func TestACutOfSignaling(t *testing.T) {
 	for _, transport := range []client.Transport{client.WebSocket, client.GRPC} {
 		t.Run(string(transport), func(t *testing.T) {
 			_, server := runServer(t, nil)
-			wire := newWire(t, server)
+			tether := newTether(t, server)
 			states := make(chan error, 10)
 			ann := enter(t, server, "tea", nil)
-			bob := enter(t, wire.url, "tea", func(c *client.Config) {
+			bob := enter(t, tether.url, "tea", func(c *client.Config) {
 				c.Transport, c.OnState = transport, func(err error) { states <- err }
 			})
 			face := newSource(t, webrtc.MimeTypeVP8, []byte("ann looks"))
@@ -447,7 +447,7 @@ func TestACutOfSignaling(t *testing.T) {
 			mid := bob.slotOf(track.GetId())
 			bob.receives(5, mid, endsWith(face.body))
 
-			wire.cut()
+			tether.cut()
 			if err := <-states; err == nil {
 				t.Fatal("the cut was not noticed")
 			}
@@ -461,7 +461,7 @@ func TestACutOfSignaling(t *testing.T) {
 			}()
 			before := bob.count(mid, endsWith(face.body))
 			bob.receives(before+100, mid, endsWith(face.body)) // two seconds
-			wire.mend()
+			tether.mend()
 			if err := <-states; err != nil {
 				t.Fatalf("instead of coming back: %v", err)
 			}
@@ -555,8 +555,8 @@ func newSamples(t testing.TB, mime string, frame []byte) *webrtc.TrackLocalStati
 	return track
 }
 
-// wire is a way to a server that can be cut.
-type wire struct {
+// tether is a way to a server that can be cut.
+type tether struct {
 	url, target string
 	broken      atomic.Bool
 	loops       sync.WaitGroup
@@ -565,7 +565,7 @@ type wire struct {
 	conns map[net.Conn]bool
 }
 
-func newWire(t testing.TB, server string) *wire {
+func newTether(t testing.TB, server string) *tether {
 	t.Helper()
 	at, err := url.Parse(server)
 	if err != nil {
@@ -575,7 +575,7 @@ func newWire(t testing.TB, server string) *wire {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &wire{url: "http://" + listener.Addr().String(), target: at.Host, conns: map[net.Conn]bool{}}
+	w := &tether{url: "http://" + listener.Addr().String(), target: at.Host, conns: map[net.Conn]bool{}}
 	w.loops.Go(func() {
 		for {
 			conn, err := listener.Accept()
@@ -593,7 +593,7 @@ func newWire(t testing.TB, server string) *wire {
 	return w
 }
 
-func (w *wire) carry(near net.Conn) {
+func (w *tether) carry(near net.Conn) {
 	defer near.Close()
 	far, err := net.Dial("tcp", w.target)
 	if err != nil {
@@ -621,8 +621,8 @@ func (w *wire) carry(near net.Conn) {
 	w.mu.Unlock()
 }
 
-// cut breaks what goes over the wire, and refuses what comes.
-func (w *wire) cut() {
+// cut breaks what goes over it, and refuses what comes.
+func (w *tether) cut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.broken.Store(true)
@@ -631,7 +631,7 @@ func (w *wire) cut() {
 	}
 }
 
-func (w *wire) mend() { w.broken.Store(false) }
+func (w *tether) mend() { w.broken.Store(false) }
 
 // plug is a UDP socket for ICE that can be pulled out of the network.
 type plug struct {
