@@ -90,7 +90,7 @@ func (v *Visitor) attach(hold Hold) (*Attachment, *protocol.Error) {
 		return a, nil
 	}
 	v.polling = hold.Poll
-	a.resume = v.session.Renew(hold.Token)
+	a.resume = v.session.Renew()
 	v.service.metrics.attachments.WithLabelValues(hold.Transport).Inc()
 	return a, nil
 }
@@ -137,7 +137,7 @@ func (a *Attachment) welcome() *protocol.Event {
 func (v *Visitor) OpenWelcome() *protocol.Event {
 	v.lasting.Store(true)
 	v.presence.detached(awayAfterPoll)
-	return v.welcome(v.session.Renew(""), false)
+	return v.welcome(v.session.Renew(), false)
 }
 
 func (v *Visitor) welcome(resume string, resumed bool) *protocol.Event {

@@ -28,6 +28,8 @@ const (
 	maxUnacknowledged = 4096
 	// askEvery is after how many messages the server is asked what it has.
 	askEvery = 256
+	// writeAtOnce is how many messages are written together at most.
+	writeAtOnce = 32
 )
 
 var (
@@ -87,7 +89,8 @@ type Link struct {
 	done    chan struct{}
 	running sync.WaitGroup
 
-	writing sync.Mutex // held while messages are numbered and written
+	writing sync.Mutex    // held while something is written
+	queued  chan struct{} // holds one token when there is something to write
 
 	mu        sync.Mutex // guards all below
 	transport Transport
@@ -95,6 +98,7 @@ type Link struct {
 	resume    string
 	seq       uint64
 	sent      []*protocol.ClientMessage // not known to be taken
+	next      int                       // of sent: the first not written over this connection
 	handled   uint64                    // number of the last message handled
 	lastID    uint64
 	waiting   map[string]*waiter
@@ -143,13 +147,17 @@ func Dial(ctx context.Context, options Options) (*Link, error) {
 }
 
 func newLink(options Options) *Link {
-	l := &Link{options: options, transport: options.Transport, done: make(chan struct{}), waiting: map[string]*waiter{}}
+	l := &Link{
+		options: options, transport: options.Transport, done: make(chan struct{}),
+		waiting: map[string]*waiter{}, queued: make(chan struct{}, 1),
+	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	return l
 }
 
 func (l *Link) start() {
 	l.running.Go(l.beat)
+	l.running.Go(l.flow)
 	l.running.Go(l.run)
 }
 
@@ -213,23 +221,18 @@ func (l *Link) greet(c carrier) error {
 	}
 	c.patience(l.place.silence)
 	l.resume = welcome.GetResume()
+	l.next = 0
 	l.taken(welcome.GetReceived())
-	again := append([]*protocol.ClientMessage(nil), l.sent...)
 	l.carrier = c
 	ended := l.err != nil
 	l.mu.Unlock()
 	if ended {
 		return ErrClosed
 	}
+	l.poke()
 	// What comes over this connection tells the server that its token arrived.
-	received, err := c.write(append(again, ping()))
-	if err != nil {
-		return err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.taken(received)
-	return nil
+	_, err = c.write([]*protocol.ClientMessage{ping()})
+	return err
 }
 
 func ping() *protocol.ClientMessage {
@@ -240,6 +243,7 @@ func ping() *protocol.ClientMessage {
 func (l *Link) taken(received uint64) {
 	for len(l.sent) > 0 && l.sent[0].GetSeq() <= received {
 		l.sent = l.sent[1:]
+		l.next = max(0, l.next-1)
 	}
 }
 
@@ -258,14 +262,20 @@ func (l *Link) run() {
 		l.mu.Unlock()
 		c.close()
 		var final *protocol.Error
-		if over || l.options.NoReconnect || errors.As(err, &final) {
+		fenced := errors.As(err, &final) && final.GetCode() == protocol.Error_FENCED
+		if over || l.options.NoReconnect || final != nil && !fenced {
 			l.end(err)
 			return
 		}
 		if l.options.OnState != nil {
 			l.options.OnState(err)
 		}
-		if err := l.reconnect(); err != nil {
+		// Who fenced this connection may have been a late one of our own: then
+		// our token is good still.
+		if again := l.reconnect(); again != nil {
+			if !fenced {
+				err = again
+			}
 			l.end(err)
 			return
 		}
@@ -313,7 +323,11 @@ func (l *Link) read(c carrier) error {
 		if !l.note(message) {
 			continue
 		}
-		if fatal := message.GetError(); fatal.GetFatal() || fatal.GetCode() == protocol.Error_FENCED {
+		fatal := message.GetError()
+		if fatal.GetCode() == protocol.Error_FENCED {
+			return fatal
+		}
+		if fatal.GetFatal() {
 			l.end(fatal)
 			return fatal
 		}
@@ -333,6 +347,10 @@ func (l *Link) note(message *protocol.ServerMessage) bool {
 			return false
 		}
 		l.handled = seq
+	}
+	if welcome := message.GetWelcome(); welcome != nil {
+		l.resume = welcome.GetResume() // a poll may find itself greeted again
+		l.taken(welcome.GetReceived())
 	}
 	if pong := message.GetPong(); pong != nil {
 		l.taken(pong.GetReceived())
@@ -387,8 +405,20 @@ func (l *Link) beat() {
 		case <-l.ctx.Done():
 			return
 		case <-ticker.C:
-			l.write(ping())
+			l.ping()
 		}
+	}
+}
+
+func (l *Link) ping() {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	l.mu.Lock()
+	c, message := l.carrier, ping()
+	message.Ack = l.handled
+	l.mu.Unlock()
+	if c != nil {
+		l.hand(c, []*protocol.ClientMessage{message})
 	}
 }
 
@@ -413,22 +443,19 @@ func (l *Link) Err() error {
 	return l.err
 }
 
-// Send numbers a message and writes it, or keeps it until there is a
-// connection again. The caller sets id and body alone.
+// Send numbers a message and puts it in line for the server. The caller sets id
+// and body alone.
 func (l *Link) Send(message *protocol.ClientMessage) error {
 	// What cannot be encoded must not leave a gap in the numbers.
 	if _, err := protocol.Binary.Marshal(message); err != nil {
 		return fmt.Errorf("client: encoding a message: %w", err)
 	}
-	l.writing.Lock()
-	defer l.writing.Unlock()
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	switch {
 	case l.err != nil:
-		defer l.mu.Unlock()
 		return errors.Join(ErrClosed, l.err)
 	case len(l.sent) >= maxUnacknowledged:
-		l.mu.Unlock()
 		return ErrQueueFull
 	}
 	l.seq++
@@ -437,32 +464,92 @@ func (l *Link) Send(message *protocol.ClientMessage) error {
 		w.seq = l.seq
 	}
 	l.sent = append(l.sent, message)
-	ask := len(l.sent)%askEvery == 0
-	l.mu.Unlock()
-	l.writeLocked(message)
-	if ask {
-		l.writeLocked(ping())
-	}
+	l.poke()
 	return nil
 }
 
-func (l *Link) write(message *protocol.ClientMessage) {
-	l.writing.Lock()
-	defer l.writing.Unlock()
-	l.writeLocked(message)
+func (l *Link) poke() {
+	select {
+	case l.queued <- struct{}{}:
+	default: // it has been told already
+	}
 }
 
-// writeLocked is called with writing held. What cannot be written ends the
-// connection, and goes out over the next one.
-func (l *Link) writeLocked(message *protocol.ClientMessage) {
+// flow writes what is in line, no faster than the server takes it.
+func (l *Link) flow() {
+	limit := float64(l.welcome.GetLimits().GetMessagesPerSecond())
+	pace := newPace(time.Now(), limit)
+	for {
+		select {
+		case <-l.ctx.Done():
+			return
+		case <-l.queued:
+		}
+		for l.writeNext(pace) {
+			continue
+		}
+	}
+}
+
+// writeNext writes the next messages in line, and waits first if they would be
+// too many. It reports false when there are none, or no connection.
+func (l *Link) writeNext(pace *pace) bool {
 	l.mu.Lock()
 	c := l.carrier
-	message.Ack = l.handled
+	batch := append([]*protocol.ClientMessage(nil), l.sent[l.next:min(len(l.sent), l.next+writeAtOnce)]...)
 	l.mu.Unlock()
-	if c == nil {
-		return
+	if c == nil || len(batch) == 0 {
+		return false
 	}
-	received, err := c.write([]*protocol.ClientMessage{message})
+	cost := 0.0
+	for i, message := range batch {
+		more := price(message)
+		if i > 0 && cost+more > writeAtOnce {
+			batch = batch[:i]
+			break
+		}
+		cost += more
+	}
+	if !l.rest(pace.wait(time.Now(), cost)) {
+		return false
+	}
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	l.mu.Lock()
+	if l.carrier != c || len(l.sent) <= l.next || l.sent[l.next] != batch[0] {
+		l.mu.Unlock()
+		return true // the connection is another one, or the server has more than we knew
+	}
+	l.next += len(batch)
+	ask := batch[len(batch)-1].GetSeq()/askEvery != (batch[0].GetSeq()-1)/askEvery
+	batch[0].Ack = l.handled
+	l.mu.Unlock()
+	if ask {
+		batch = append(batch, ping())
+	}
+	l.hand(c, batch)
+	return true
+}
+
+// rest waits; false means that the link has ended meanwhile.
+func (l *Link) rest(d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-l.ctx.Done():
+		return false
+	}
+}
+
+// hand writes messages over a connection. What cannot be written ends it, and
+// goes out over the next one. The caller holds writing.
+func (l *Link) hand(c carrier, messages []*protocol.ClientMessage) {
+	received, err := c.write(messages)
 	if err != nil {
 		c.abort() // its reader finds out
 		return

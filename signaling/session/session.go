@@ -173,7 +173,8 @@ func (s *Session) Sent() uint64 {
 }
 
 // Admits says whether token is a resume token of this session: the one that
-// Renew made last, or, until that one is used, the one it was made for.
+// the client used last, or one that was made since. The use of a new one ends
+// all others.
 func (s *Session) Admits(token string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,15 +185,14 @@ func (s *Session) Admits(token string) bool {
 func (s *Session) Holds(token string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.tickets.isCurrent(token)
+	return s.tickets.isLast(token)
 }
 
-// Renew makes a new resume token for a client that came with used, or with
-// none. Only hashes of the tokens are kept.
-func (s *Session) Renew(used string) string {
+// Renew makes a new resume token. Only hashes of the tokens are kept.
+func (s *Session) Renew() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.tickets.renew(used)
+	return s.tickets.renew()
 }
 
 // Confirm says that the client has got what came with this attachment: the

@@ -6,45 +6,65 @@ import (
 	"crypto/subtle"
 )
 
-// tickets are the resume tokens of one session, kept as hashes. There is one
-// that was given out last, and, until that one is used for the first time, the
-// one before it: a client that lost the answer with its new token goes on with
-// the old one. It is not safe for concurrent use.
+// maxPending is how many tokens may be on their way to one client. A client
+// whose connections break while it attaches leaves some behind.
+const maxPending = 4
+
+// ticket is the hash of a resume token.
+type ticket [sha256.Size]byte
+
+func (t ticket) equals(other ticket) bool { return subtle.ConstantTimeCompare(t[:], other[:]) == 1 }
+
+// tickets are the resume tokens of one session, kept as hashes. One is known
+// to have reached the client, because it came back. Those made since may have
+// been lost on their way: the first of them that comes back takes its place,
+// and all others are over. It is not safe for concurrent use.
 type tickets struct {
-	current, previous [sha256.Size]byte
-	hasPrevious       bool
-	given             bool // whether there is a current one
+	known   ticket
+	isKnown bool
+	pending []ticket // the oldest first
 }
 
-// admits says whether token opens this session. The use of the current one
-// ends the one before it.
+// admits says whether token opens this session. The use of a new one ends all
+// others.
 func (t *tickets) admits(token string) bool {
-	hash := sha256.Sum256([]byte(token))
-	current := subtle.ConstantTimeCompare(hash[:], t.current[:]) == 1 && t.given
-	previous := subtle.ConstantTimeCompare(hash[:], t.previous[:]) == 1 && t.hasPrevious
-	if current {
-		t.confirm()
+	hash := ticket(sha256.Sum256([]byte(token)))
+	for _, p := range t.pending {
+		if p.equals(hash) {
+			t.settle(hash)
+			return true
+		}
 	}
-	return current || previous
+	return t.isKnown && t.known.equals(hash)
 }
 
-// isCurrent says whether token is the one given out last.
-func (t *tickets) isCurrent(token string) bool {
-	hash := sha256.Sum256([]byte(token))
-	return t.given && subtle.ConstantTimeCompare(hash[:], t.current[:]) == 1
+// isLast says whether token is the one made last.
+func (t *tickets) isLast(token string) bool {
+	hash := ticket(sha256.Sum256([]byte(token)))
+	if n := len(t.pending); n > 0 {
+		return t.pending[n-1].equals(hash)
+	}
+	return t.isKnown && t.known.equals(hash)
 }
 
-// confirm ends the token before the current one: the client has the current.
-func (t *tickets) confirm() { t.previous, t.hasPrevious = [sha256.Size]byte{}, false }
-
-// renew makes a new token of 130 bits. The one that was used for this, if any,
-// stays good until the new one is used.
-func (t *tickets) renew(used string) string {
-	t.confirm()
-	if used != "" {
-		t.previous, t.hasPrevious = sha256.Sum256([]byte(used)), true
+// confirm says that the client has the token made last.
+func (t *tickets) confirm() {
+	if n := len(t.pending); n > 0 {
+		t.settle(t.pending[n-1])
 	}
+}
+
+func (t *tickets) settle(hash ticket) {
+	t.known, t.isKnown = hash, true
+	t.pending = nil
+}
+
+// renew makes a new token of 130 bits.
+func (t *tickets) renew() string {
 	token := rand.Text()
-	t.current, t.given = sha256.Sum256([]byte(token)), true
+	if len(t.pending) == maxPending {
+		t.pending = t.pending[1:]
+	}
+	t.pending = append(t.pending, ticket(sha256.Sum256([]byte(token))))
 	return token
 }

@@ -43,12 +43,12 @@ func TestAnEventStream(t *testing.T) {
 			t.Fatalf("then came %v", e)
 		}
 		begin := time.Now()
-		pass(4 * time.Second)
-		if e := e.next(); !e.message.GetPeerUpdated().GetPeer().GetAway() {
-			t.Fatalf("of Bob, who reads no more, came %v", e)
-		}
 		for i := range 3 {
-			if e := e.next(); e.comment != "ping" || e.message != nil {
+			next := e.next()
+			if next.message.GetPeerUpdated().GetPeer().GetAway() {
+				next = e.next() // that was about Bob, who reads no more
+			}
+			if e := next; e.comment != "ping" || e.message != nil {
 				t.Fatalf("in the silence came %v", e)
 			}
 			if since := time.Since(begin); since != time.Duration(i+1)*commentEvery {
