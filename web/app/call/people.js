@@ -124,7 +124,7 @@ export class People extends Component {
    */
   #row(person, moderating) {
     const row = h('li', { 'data-peer': person.id, 'data-away': person.away }, avatar(person.name),
-      h('span', { class: 'name' }, person.self ? `${person.name} (you)` : person.name));
+      h('span', { class: 'name', title: person.name }, person.self ? `${person.name} (you)` : person.name));
     if (person.moderator) row.append(sign('shield', 'Moderator'));
     if (person.away) row.append(h('span', { class: 'away' }, 'Reconnecting…'));
     else row.append(...signs(person));

@@ -75,7 +75,7 @@ export class Lobby extends Component {
   connected() {
     // On a phone the keyboard would cover the picture: wait for a tap there.
     if (matchMedia('(pointer: coarse)').matches) return;
-    if (this.state.name) this.#join.focus({ focusVisible: false });
+    if (this.state.name || this.state.nameGiven) this.#join.focus({ focusVisible: false });
     else this.#name.focus();
   }
 
