@@ -112,8 +112,10 @@ func (v *Visitor) restart() (a *session.Attachment, err error) {
 	default:
 		return nil, session.ErrMissed
 	}
-	v.service.metrics.snapshots.Inc()
-	v.gate.remind()
+	if err == nil {
+		v.service.metrics.snapshots.Inc()
+		v.gate.remind()
+	}
 	return a, err
 }
 

@@ -193,7 +193,8 @@ func (v *Visitor) dropLeg() {
 	v.presence.connected(false)
 }
 
-// moderate does what a moderator asks for.
+// moderate does what a moderator asks for. Who ends the room is not answered:
+// its own session ends by that, with the reason.
 func (v *Visitor) moderate(message *protocol.Moderate) *protocol.Error {
 	switch action := message.GetAction().(type) {
 	case *protocol.Moderate_Mute:
@@ -203,6 +204,9 @@ func (v *Visitor) moderate(message *protocol.Moderate) *protocol.Error {
 		_, err := v.room.StopTrack(v.peer, action.Stop.GetPeer(), action.Stop.GetTrack())
 		return err
 	case *protocol.Moderate_Kick_:
+		if action.Kick.GetPeer() == v.peer.ID() {
+			return protocol.Errorf(protocol.Error_BAD_FIELD, "This peer cannot remove itself; it can leave.")
+		}
 		return v.room.Kick(v.peer, action.Kick.GetPeer(), action.Kick.GetBanSeconds())
 	case *protocol.Moderate_Grants:
 		grants := auth.GrantsOf(action.Grants.GetGrants()...)

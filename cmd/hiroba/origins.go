@@ -24,13 +24,13 @@ type origins struct {
 var (
 	corsRequestHeaders = strings.Join([]string{
 		"Authorization", "Content-Type", "If-None-Match", "Last-Event-ID",
-		"Hiroba-Access", "Hiroba-After", "Hiroba-Resume", "Hiroba-Session",
+		"Hiroba-Access", "Hiroba-After", "Hiroba-Session",
 		"Connect-Protocol-Version", "Connect-Timeout-Ms", "Connect-Accept-Encoding", "Connect-Content-Encoding",
 		"Grpc-Timeout", "X-Grpc-Web", "X-User-Agent",
 	}, ", ")
 	corsResponseHeaders = strings.Join([]string{
 		"ETag", "Location", "Retry-After",
-		"Hiroba-Resume", "Hiroba-Session",
+		"Hiroba-Session",
 		"Grpc-Status", "Grpc-Message", "Grpc-Status-Details-Bin",
 	}, ", ")
 )

@@ -76,7 +76,7 @@ func TestPreflight(t *testing.T) {
 			t.Errorf("%s: %s %v", path, response.Status, response.Header)
 		}
 		for _, header := range []string{
-			"authorization", "content-type", "if-none-match", "last-event-id", "hiroba-access", "hiroba-resume", "connect-protocol-version", "x-grpc-web",
+			"authorization", "content-type", "if-none-match", "last-event-id", "hiroba-access", "connect-protocol-version", "x-grpc-web",
 		} {
 			if !strings.Contains(allowed, header) {
 				t.Errorf("%s: %s may not be sent", path, header)

@@ -24,6 +24,9 @@ const (
 	// firstPause and longestPause bound the pauses between tries to reconnect.
 	firstPause   = 300 * time.Millisecond
 	longestPause = 20 * time.Second
+	// fencedPause is how long who was fenced waits before it looks whether the
+	// session is still its own.
+	fencedPause = time.Second
 	// maxUnacknowledged is how many messages wait for the server to take them.
 	maxUnacknowledged = 4096
 	// askEvery is after how many messages the server is asked what it has.
@@ -271,7 +274,10 @@ func (l *Link) run() {
 			l.options.OnState(err)
 		}
 		// Who fenced this connection may have been a late one of our own: then
-		// our token is good still.
+		// our token is good still. Somebody else is given the time to show theirs.
+		if fenced {
+			l.rest(fencedPause)
+		}
 		if again := l.reconnect(); again != nil {
 			if !fenced {
 				err = again

@@ -10,6 +10,7 @@ func (e *Error) Error() string { return e.GetCode().String() + ": " + e.GetMessa
 var retryable = map[Error_Code]bool{
 	Error_TOO_MANY_MESSAGES: true,
 	Error_ROOM_FULL:         true,
+	Error_TOO_MANY_SESSIONS: true,
 	Error_TOO_MANY_ROOMS:    true,
 	Error_SLOW:              true,
 	Error_SILENT:            true,

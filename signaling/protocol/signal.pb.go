@@ -4090,7 +4090,9 @@ type Message struct {
 	// recipients themselves to answer it.
 	Ask string `protobuf:"bytes,6,opt,name=ask,proto3" json:"ask,omitempty"`
 	// The `ask` that this message answers.
-	Answers       string `protobuf:"bytes,7,opt,name=answers,proto3" json:"answers,omitempty"`
+	Answers string `protobuf:"bytes,7,opt,name=answers,proto3" json:"answers,omitempty"`
+	// In a room's history: what the sender was called, who may have left since.
+	Name          string `protobuf:"bytes,8,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4170,6 +4172,13 @@ func (x *Message) GetAsk() string {
 func (x *Message) GetAnswers() string {
 	if x != nil {
 		return x.Answers
+	}
+	return ""
+}
+
+func (x *Message) GetName() string {
+	if x != nil {
+		return x.Name
 	}
 	return ""
 }
@@ -4879,7 +4888,7 @@ const file_hiroba_v1_signal_proto_rawDesc = "" +
 	"\x06PAUSED\x10\x02\x12\t\n" +
 	"\x05MUTED\x10\x03\" \n" +
 	"\bSpeakers\x12\x14\n" +
-	"\x05peers\x18\x01 \x03(\tR\x05peers\"\x9c\x01\n" +
+	"\x05peers\x18\x01 \x03(\tR\x05peers\"\xb0\x01\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02to\x18\x01 \x03(\tR\x02to\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\tR\x04from\x12\x14\n" +
@@ -4887,7 +4896,8 @@ const file_hiroba_v1_signal_proto_rawDesc = "" +
 	"\x04text\x18\x04 \x01(\tR\x04text\x12\x17\n" +
 	"\asent_ms\x18\x05 \x01(\x03R\x06sentMs\x12\x10\n" +
 	"\x03ask\x18\x06 \x01(\tR\x03ask\x12\x18\n" +
-	"\aanswers\x18\a \x01(\tR\aanswers\"\x06\n" +
+	"\aanswers\x18\a \x01(\tR\aanswers\x12\x12\n" +
+	"\x04name\x18\b \x01(\tR\x04name\"\x06\n" +
 	"\x04Done\"\x06\n" +
 	"\x04Ping\"M\n" +
 	"\x04Pong\x12\x15\n" +

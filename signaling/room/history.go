@@ -19,11 +19,14 @@ type history struct {
 	bytes    int
 }
 
-// add keeps a message, if the settings say that any are kept.
-func (h *history) add(now time.Time, settings *protocol.RoomSettings, m *protocol.Message) {
+// add keeps a message of somebody called name, if the settings say that any
+// are kept.
+func (h *history) add(now time.Time, settings *protocol.RoomSettings, said *protocol.Message, name string) {
 	if settings.GetHistoryMessages() == 0 {
 		return
 	}
+	m := proto.Clone(said).(*protocol.Message)
+	m.Name = name
 	h.messages = append(h.messages, m)
 	h.bytes += proto.Size(m)
 	h.trim(now, settings)

@@ -42,13 +42,14 @@ func (r *Room) Say(from *Peer, message *protocol.Message) *protocol.Error {
 		To: message.GetTo(), Topic: message.GetTopic(), Text: message.GetText(), SentMs: r.now().UnixMilli(),
 		Ask: message.GetAsk(), Answers: message.GetAnswers(),
 	}
+	name := ""
 	if from != nil {
-		out.From = from.id
+		out.From, name = from.id, from.who.Name
 	}
 	body := &protocol.ServerMessage{Body: &protocol.ServerMessage_Message{Message: out}}
 	if len(message.GetTo()) == 0 {
 		r.tell(from, body)
-		r.history.add(r.now(), r.settings, out)
+		r.history.add(r.now(), r.settings, out, name)
 		return nil
 	}
 	recipients := map[*Peer]bool{}

@@ -730,6 +730,10 @@ export interface Message {
    * The `ask` that this message answers.
    */
   answers?: string;
+  /**
+   * In a room's history: what the sender was called, who may have left since.
+   */
+  name?: string;
 }
 
 /**

@@ -32,6 +32,10 @@ export type RoomMessage = {
      * when the server took it, Unix milliseconds
      */
     sentMs: number;
+    /**
+     * in `room.history`: what the sender was called, who may have left since
+     */
+    name: string;
 };
 /**
  * Something that came over a DataChannel.

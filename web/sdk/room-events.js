@@ -29,6 +29,7 @@
  * @property {string} text  as it was sent
  * @property {any} data  the value: `text` read as JSON, or `text` itself when it is none
  * @property {number} sentMs  when the server took it, Unix milliseconds
+ * @property {string} name  in `room.history`: what the sender was called, who may have left since
  */
 
 /**

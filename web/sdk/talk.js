@@ -208,8 +208,8 @@ export class Talk {
  * @param {wire.Message} message
  * @returns {RoomMessage}
  */
-function roomMessage({ from = '', to = [], topic = '', text = '', sentMs = '0' }) {
-  return { from, to, topic, text, data: fromJSON(text), sentMs: Number(sentMs) };
+function roomMessage({ from = '', to = [], topic = '', text = '', sentMs = '0', name = '' }) {
+  return { from, to, topic, text, data: fromJSON(text), sentMs: Number(sentMs), name };
 }
 
 /** @param {unknown} value */

@@ -217,7 +217,7 @@ export class Call extends Component {
     this.#moderator = new Moderator(room, this.#confirm, (sentence) => this.#news.tell(sentence));
     this.#offs = [...this.#followRoom(room), ...this.#followPeers(room), ...this.#followTracks(room)];
     this.#conversation.before(room.history.filter(({ topic }) => topic === 'chat')
-      .map(({ from, text, sentMs }) => ({ from, name: this.#nameOf(from), text, at: sentMs })));
+      .map(({ from, name, text, sentMs }) => ({ from, name: this.#nameOf(from, name), text, at: sentMs })));
     // The devices may have changed while we joined.
     publisher.follow();
   }
@@ -433,10 +433,14 @@ export class Call extends Component {
     this.changed();
   }
 
-  /** @param {string} id of who wrote something */
-  #nameOf(id) {
+  /**
+   * @param {string} id of who wrote something
+   * @param {string} [then] what they were called
+   */
+  #nameOf(id, then = '') {
     const peer = this.#room?.peers.get(id);
-    return peer ? nameOf(peer) : 'Somebody who left';
+    if (peer) return nameOf(peer);
+    return then || 'Somebody who left';
   }
 
   /** @param {RoomMessage} message */
