@@ -18,15 +18,15 @@ const meter = `(() => {
 	window.topologies = [hiroba.room.topology];
 	hiroba.room.on('topology', (t) => topologies.push(t));
 	const seen = new WeakSet();
+	const last = {}; // by peer: a tile changes its video when its track changes
 	setInterval(() => {
 		for (const video of document.querySelectorAll('hiroba-tile:not([data-self]) video')) {
 			if (seen.has(video)) continue;
 			seen.add(video);
 			const peer = video.closest('hiroba-tile').dataset.peer;
-			let last = 0;
 			const shown = (now) => {
-				if (last) gaps[peer] = Math.max(gaps[peer] ?? 0, now - last);
-				last = now;
+				if (last[peer]) gaps[peer] = Math.max(gaps[peer] ?? 0, now - last[peer]);
+				last[peer] = now;
 				video.requestVideoFrameCallback(shown);
 			};
 			video.requestVideoFrameCallback(shown);
@@ -89,6 +89,7 @@ func TestTwoPagesConnectDirectly(t *testing.T) {
 	// A third comes: all three see each other over the SFU.
 	cat := open("Cat")
 	cat.sees(2)
+	cat.waits("both others", `Object.keys(gaps).length === 2`)
 	for _, p := range []*tab{ann, bob} {
 		p.waits("the SFU", `topologies.at(-1).mode === 'sfu'`)
 		p.waits("both others", `Object.keys(gaps).length === 2`)
