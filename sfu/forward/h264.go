@@ -33,3 +33,15 @@ func h264StartsKeyframe(payload []byte) bool {
 	}
 	return false
 }
+
+// parseH264 tells what RTP and the NAL unit's type tell: RFC 6184 knows no
+// layers and no numbers.
+func parseH264(payload []byte, newPicture, marker bool, f *Frame) bool {
+	f.Starts, f.Ends = newPicture, marker
+	f.Keyframe = h264StartsKeyframe(payload)
+	// A picture may begin with a delimiter or SEI that was lost or left away:
+	// parameter sets are a start of their own.
+	f.Starts = f.Starts || f.Keyframe
+	f.InterPicture = !f.Keyframe
+	return true
+}

@@ -34,6 +34,13 @@ func (r SenderReport) Timestamp(now, reported time.Time, clockRate uint32) uint3
 	return r.RTP + uint32(int64(now.Sub(reported).Seconds()*float64(clockRate)))
 }
 
+// OffsetTo is what to add to the timestamps of the source of the report to have
+// those that the source of another one has at the same instant. Both must have
+// the same clock and clock rate (Hz): two streams of one publisher.
+func (r SenderReport) OffsetTo(other SenderReport, clockRate uint32) uint32 {
+	return other.Timestamp(r.NTP, other.NTP, clockRate) - r.RTP
+}
+
 // ntpEpoch is the NTP timescale's zero (RFC 5905, 6).
 var ntpEpoch = time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)
 

@@ -1,0 +1,356 @@
+package forward
+
+// spansKept is how many changes of layer back a late packet, or one that is
+// asked for again, is still known to be in or out.
+const spansKept = 8
+
+// Selector decides which packets of one source one receiver gets. It goes up
+// where a decoder can follow and down where nothing is missed, and decides
+// for whole frames: all packets of one have the same fate, late ones too. It
+// is not safe for concurrent use.
+type Selector struct {
+	target Layer
+
+	started   bool
+	first     int64  // the first packet
+	newest    int64  // the newest packet
+	timestamp uint32 // its timestamp
+	spans     [spansKept]span
+	count     int // of spans in use; spans[0] is the newest
+
+	frames     ledger
+	firstFrame int64 // nothing before it was sent
+	skipped    int64 // how many numbers were closed up, VP8 only
+
+	intact  uint8 // spatial layers, one bit each, of which nothing was dropped
+	offered uint8 // highest spatial layer since the last keyframe
+	top     uint8 // highest one that was forwarded since then
+	stuck   bool  // only a keyframe helps
+	starved int   // how many pictures on end came without the layer in force
+
+	lastFrame   frameName // of the newest packet
+	lastDropped bool
+}
+
+// span is a time in which one layer was in force.
+type span struct {
+	from  int64 // its first packet
+	layer Layer
+	told  bool // the layer changed without a keyframe
+}
+
+// frameName tells a frame from its neighbours.
+type frameName struct {
+	number    int64
+	timestamp uint32
+	layer     Layer
+}
+
+// Choice is what becomes of one packet.
+type Choice struct {
+	Forward bool
+	// Marker is the marker bit of a packet that is forwarded: the picture ends
+	// here, if only because the rest of it is not forwarded.
+	Marker bool
+	// Run says of a packet that is dropped that it belongs to the frame of the
+	// one before, which was too.
+	Run bool
+
+	mask uint32 // decode targets that are forwarded
+	tell bool   // the mask
+}
+
+// SetTarget says which layer the receiver is to have.
+func (s *Selector) SetTarget(target Layer) {
+	s.target = Layer{min(target.Spatial, HighestLayer.Spatial), min(target.Temporal, HighestLayer.Temporal)}
+}
+
+// Current is the layer in force, which may be beyond what the source has.
+func (s *Selector) Current() Layer { return s.spans[0].layer }
+
+// Started says whether a keyframe was seen to start at.
+func (s *Selector) Started() bool { return s.started }
+
+// NeedsKeyframe says whether only a keyframe brings the receiver to its
+// target, or the source's packets to the receiver at all.
+func (s *Selector) NeedsKeyframe() bool {
+	current := s.Current().Spatial
+	return !s.started || s.stuck || s.starved >= starvation || s.target.Spatial != current && !s.reachable(current)
+}
+
+// starvation is after how many pictures without it a layer is taken for ended:
+// a third of a second.
+const starvation = 10
+
+// Select decides on a packet with the extended sequence number n.
+func (s *Selector) Select(n int64, timestamp uint32, marker bool, f *Frame) Choice {
+	if !s.started {
+		if !f.Keyframe || !f.Starts {
+			return Choice{}
+		}
+		s.started = true
+		s.first, s.newest = n, n-1
+	}
+	inOrder := n > s.newest
+	if inOrder {
+		s.move(n, timestamp != s.timestamp, f)
+	}
+	in := s.span(n)
+	if in == nil {
+		return Choice{}
+	}
+	c := s.judge(in, marker, f)
+	if inOrder {
+		name := frameName{f.Number, timestamp, f.Layer}
+		c.Run = !c.Forward && s.lastDropped && name == s.lastFrame
+		s.newest, s.timestamp = n, timestamp
+		s.lastFrame, s.lastDropped = name, !c.Forward
+		s.settle(n, in.layer, marker, c.Forward, f)
+	}
+	return c
+}
+
+// Again decides on a packet that is asked for again, as the first time.
+func (s *Selector) Again(n int64, marker bool, f *Frame) Choice {
+	if in := s.span(n); in != nil && s.started {
+		return s.judge(in, marker, f)
+	}
+	return Choice{}
+}
+
+// open makes room for the fates of frames, from the first that has a number.
+func (s *Selector) open(f *Frame) {
+	s.firstFrame = f.Number
+	size := 512
+	switch f.Codec {
+	case VP9:
+		size *= 4 // pictures take vp9SpatialLayers each, but seldom one packet
+	case AV1:
+		size *= 2
+	}
+	s.frames = newLedger(size, f.Number-1)
+}
+
+// span finds the one that a packet is in; nil when that is too long ago.
+func (s *Selector) span(n int64) *span {
+	if n < s.first {
+		return nil
+	}
+	for i := range s.spans[:s.count] {
+		if n >= s.spans[i].from {
+			return &s.spans[i]
+		}
+	}
+	return nil
+}
+
+// judge decides on a packet in a span.
+func (s *Selector) judge(in *span, marker bool, f *Frame) Choice {
+	c := Choice{Forward: s.decide(in.layer, f), Marker: marker}
+	layer := in.layer
+	if d := &f.dependency; d.structure != nil {
+		target := d.structure.target(in.layer, d.active)
+		layer = d.structure.layers[target]
+		c.mask = d.structure.contains[target] & d.active
+		c.tell = in.told
+	}
+	if f.Codec == VP9 || f.dependency.structure != nil {
+		c.Marker = marker || f.Ends && f.Spatial == layer.Spatial
+	}
+	return c
+}
+
+// decide says whether a frame is forwarded while a layer is in force.
+func (s *Selector) decide(layer Layer, f *Frame) bool {
+	if !f.Numbered {
+		return s.wants(layer, f)
+	}
+	if s.frames.size() == 0 {
+		s.open(f)
+	}
+	if f.Number < s.firstFrame || !s.frames.holds(f.Number) {
+		return false
+	}
+	if known := s.frames.fate(f.Number); known != undecided {
+		return known == kept
+	}
+	forward := s.wants(layer, f) && !s.refersToDropped(f)
+	switch {
+	case forward:
+		s.frames.note(f.Number, kept)
+	case f.Codec != VP8:
+		s.frames.note(f.Number, dropped)
+	case f.Number > s.frames.newest:
+		// A late frame's number was passed over: it cannot be closed up.
+		s.frames.note(f.Number, dropped)
+		s.skipped++
+	}
+	return forward
+}
+
+// picture is the picture id or frame number that a frame has when what was
+// left out is closed up, extended. Only VP8 closes up: its decoders take a
+// missing id for a lost picture. VP9 and AV1 tell references by the distance
+// of numbers, which must stay, and take what nothing refers to for not sent.
+func (s *Selector) picture(f *Frame) int64 {
+	switch f.Codec {
+	case VP8:
+		return f.Number - s.skipped + s.frames.droppedAfter(f.Number)
+	case VP9:
+		return f.Number / vp9SpatialLayers
+	}
+	return f.Number
+}
+
+// wants says whether a layer needs a frame.
+func (s *Selector) wants(layer Layer, f *Frame) bool {
+	switch f.Codec {
+	case VP8:
+		return f.Temporal <= layer.Temporal
+	case VP9:
+		if f.Spatial > layer.Spatial || f.Temporal > layer.Temporal {
+			return false
+		}
+		// In K-SVC the lower layers of a picture are of no use to the upper ones.
+		return f.Spatial >= min(s.top, layer.Spatial) || !f.NotForUpper || !f.InterPicture
+	case AV1:
+		d := &f.dependency
+		return d.structure == nil || d.indication(d.structure.target(layer, d.active)) != notPresent
+	}
+	return true
+}
+
+// refersToDropped says whether a frame needs another that was not sent.
+func (s *Selector) refersToDropped(f *Frame) bool {
+	for _, back := range f.refersTo() {
+		n := f.Number - int64(back)
+		if n < s.firstFrame || s.frames.fate(n) == dropped {
+			return true
+		}
+	}
+	return false
+}
+
+// refersToKept says whether all is known that a frame needs, and was sent.
+func (s *Selector) refersToKept(f *Frame) bool {
+	for _, back := range f.refersTo() {
+		if s.frames.fate(f.Number-int64(back)) != kept {
+			return false
+		}
+	}
+	return true
+}
+
+// move changes the layer in force where the packet n, newer than all before,
+// lets it.
+func (s *Selector) move(n int64, newPicture bool, f *Frame) {
+	current := s.Current()
+	next := current
+	if f.Keyframe && f.Starts {
+		next = s.target
+		s.intact, s.offered, s.top, s.stuck, s.starved = 0xff, 0, 0, false, 0
+		s.enter(n, next, false)
+		return
+	}
+	if newPicture {
+		next.Temporal = min(next.Temporal, s.target.Temporal)
+		if s.reachable(next.Spatial) {
+			next.Spatial = s.target.Spatial
+		}
+	}
+	if f.Starts {
+		next = s.raise(next, f)
+	}
+	if next != current {
+		s.enter(n, next, true)
+	}
+}
+
+// reachable says whether the target's spatial layer can be had from now on
+// without a keyframe: going up, because there is nothing to miss; going down,
+// because nothing of it was left out.
+func (s *Selector) reachable(current uint8) bool {
+	target := s.target.Spatial
+	if target > current {
+		return s.offered <= current
+	}
+	return s.intact>>target&1 != 0
+}
+
+// enter puts a layer in force from packet n on.
+func (s *Selector) enter(n int64, layer Layer, told bool) {
+	if s.count > 0 && s.spans[0].layer == layer && s.spans[0].told == told {
+		return
+	}
+	copy(s.spans[1:], s.spans[:])
+	s.spans[0] = span{from: n, layer: layer, told: told}
+	s.count = min(s.count+1, spansKept)
+}
+
+// raise goes up to where a decoder can go on with the frame that begins here.
+func (s *Selector) raise(current Layer, f *Frame) Layer {
+	next := current
+	switch f.Codec {
+	case VP8:
+		if f.SwitchUp && f.Temporal == current.Temporal+1 && f.Temporal <= s.target.Temporal {
+			next.Temporal = f.Temporal
+		}
+	case VP9:
+		if f.Spatial == current.Spatial+1 && f.Spatial <= s.target.Spatial && f.Temporal <= current.Temporal &&
+			!f.InterPicture && s.refersToKept(f) {
+			next.Spatial = f.Spatial
+			s.intact |= 1 << f.Spatial
+		}
+		if f.Temporal > current.Temporal && f.Temporal <= s.target.Temporal &&
+			s.wants(Layer{next.Spatial, f.Temporal}, f) {
+			// Who knows all references needs no bit, and trusts none.
+			if f.complete && s.refersToKept(f) || !f.complete && f.SwitchUp && f.Temporal == current.Temporal+1 {
+				next.Temporal = f.Temporal
+			}
+		}
+	case AV1:
+		d := &f.dependency
+		if d.structure == nil || !s.refersToKept(f) {
+			return current
+		}
+		for _, to := range [...]Layer{s.target, {current.Spatial, s.target.Temporal}} {
+			if (to.Spatial > current.Spatial || to.Temporal > current.Temporal) && to.Spatial >= current.Spatial &&
+				d.indication(d.structure.target(to, d.active)) == switching {
+				for layer := f.Spatial; to.Spatial > current.Spatial && layer <= to.Spatial; layer++ {
+					s.intact |= 1 << layer
+				}
+				return to
+			}
+		}
+	}
+	return next
+}
+
+// settle notes what the fate of a packet, newer than all before, means for
+// those to come.
+func (s *Selector) settle(n int64, layer Layer, marker, forward bool, f *Frame) {
+	if f.Codec != VP9 && f.Codec != AV1 {
+		return
+	}
+	s.offered = max(s.offered, f.Spatial)
+	if forward {
+		s.top = max(s.top, f.Spatial)
+		s.starved = 0
+		return
+	}
+	if f.Temporal > layer.Temporal {
+		return
+	}
+	s.intact &^= 1 << f.Spatial
+	wanted := s.wants(layer, f)
+	switch {
+	case !wanted && marker && f.Spatial < layer.Spatial:
+		s.starved++
+	case !wanted || f.Temporal > 0:
+	case f.Spatial == 0:
+		s.stuck = true // what every frame builds on misses something
+	default:
+		// The layer cannot be had any more, the one below can.
+		s.enter(n, Layer{f.Spatial - 1, layer.Temporal}, true)
+	}
+}
