@@ -135,6 +135,10 @@ func (s *Session) notify() {
 }
 
 func (s *Session) notifyOf(a *Attachment) {
+	if a.notified != nil {
+		a.notified()
+		return
+	}
 	select {
 	case a.wake <- struct{}{}:
 	default: // it has been told already
@@ -258,7 +262,10 @@ func (s *Session) Ack(seq uint64) *protocol.Error {
 type Attachment struct {
 	session *Session
 	wake    chan struct{} // holds one token when there is news
-	read    uint64        // guarded by session.mu
+
+	// Guarded by session.mu.
+	notified func() // takes the place of wake; may be nil
+	read     uint64
 }
 
 // Attach takes hold of the session after the given number: Read returns what
@@ -305,6 +312,16 @@ func (a *Attachment) Detach() bool {
 // Ready gives a token whenever there may be something for Read. It is for one
 // reader.
 func (a *Attachment) Ready() <-chan struct{} { return a.wake }
+
+// Notify has f called whenever there may be something for Read, and once now,
+// instead of a token in Ready: for a reader without a goroutine that waits. f is
+// called with the session locked. It must not wait, or call the session.
+func (a *Attachment) Notify(f func()) {
+	a.session.mu.Lock()
+	defer a.session.mu.Unlock()
+	a.notified = f
+	f()
+}
 
 // Read appends to dst what has come since the last Read, at most a few dozen
 // messages; dst as it was means that there is nothing now. After the last

@@ -1,0 +1,184 @@
+package websocket
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/hiroba-rtc/hiroba/signaling"
+	"github.com/hiroba-rtc/hiroba/signaling/protocol"
+)
+
+const (
+	// closeTimeout bounds the closing handshake.
+	closeTimeout = time.Second
+	// lingerBytes is how much of what a client goes on sending is read then.
+	lingerBytes = 4 << 20
+	// keptBytes is up to how much memory a buffer may have to be used again.
+	keptBytes = 16 << 10
+)
+
+// incoming are buffers for messages from clients: a link holds none while it
+// waits for one.
+var incoming = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// link is one connection. Its goroutine reads; another one writes, but only
+// for as long as there is something to write, so that an idle link has one
+// stack.
+type link struct {
+	handler *Handler
+	conn    *websocket.Conn
+	sink    *sink // below conn
+	format  protocol.Format
+	visitor *signaling.Visitor
+	hold    *signaling.Attachment
+	heard   atomic.Bool // something came since the last beat
+	silent  atomic.Bool // the reader gave up waiting
+	writer
+}
+
+func (l *link) run(hold signaling.Hold) {
+	var refusal *protocol.Error
+	if l.hold, refusal = l.visitor.Attach(hold); refusal != nil {
+		l.close(refusal)
+		return
+	}
+	// A client that does not read or answer must not hold up the end of its
+	// connection.
+	stop := l.visitor.Session().OnEnd(func() {
+		_ = l.sink.Conn.SetWriteDeadline(time.Now().Add(closeTimeout))
+		_ = l.sink.Conn.SetReadDeadline(time.Now().Add(closeTimeout))
+	})
+	defer stop()
+
+	l.startWriting()
+	// Letting go of the session ends the writing.
+	reason := l.read()
+	switch {
+	case reason.GetFatal():
+		l.visitor.Close(reason)
+	case l.visitor.Session().Open():
+		l.silent.Store(reason != nil)
+		l.hold.Detach()
+	}
+	<-l.written
+	if reason != nil || !l.visitor.Session().Open() {
+		l.linger()
+	}
+}
+
+// linger reads on for a moment after our last words. A connection that is
+// closed with bytes unread is reset, and the client might never see them.
+func (l *link) linger() {
+	_ = l.sink.SetReadDeadline(time.Now().Add(closeTimeout))
+	_, _ = io.CopyN(io.Discard, l.sink, lingerBytes)
+}
+
+// read takes messages until the connection or the session ends. It returns
+// why, if that was the client's fault.
+func (l *link) read() *protocol.Error {
+	l.conn.SetPongHandler(func(string) error {
+		l.heard.Store(true)
+		return l.listen()
+	})
+	for {
+		// The deadline can only fail on a closed connection, which the read
+		// below finds out.
+		_ = l.listen()
+		frame, reader, err := l.conn.NextReader()
+		if err != nil {
+			return l.readError(err)
+		}
+		l.heard.Store(true)
+		if err := l.take(frame, reader); err != nil {
+			return err
+		}
+	}
+}
+
+// listen gives the client time until it has to be heard of again.
+func (l *link) listen() error {
+	select {
+	case <-l.visitor.Session().Done():
+		return nil // the deadline for the closing handshake stands
+	default:
+		return l.sink.SetReadDeadline(time.Now().Add(l.handler.service.SilenceAfter()))
+	}
+}
+
+// take reads one message and has it carried out.
+func (l *link) take(frame int, reader io.Reader) *protocol.Error {
+	buffer := incoming.Get().(*bytes.Buffer)
+	defer func() {
+		if buffer.Cap() <= keptBytes {
+			buffer.Reset()
+			incoming.Put(buffer)
+		}
+	}()
+	// A message over the largest limit is not read to its end; one over its
+	// own kind's limit is read and answered. The library's own limit would
+	// count bytes before they are decompressed, and leave without a word.
+	largest := int64(max(l.handler.limits.DescriptionBytes, l.handler.limits.MessageBytes))
+	if n, err := buffer.ReadFrom(io.LimitReader(reader, largest+1)); err != nil {
+		return l.readError(err)
+	} else if n > largest {
+		return protocol.Errorf(protocol.Error_MESSAGE_TOO_LARGE,
+			"The message has more than %d bytes. Send large things over the DataChannel.", largest).AsFatal()
+	}
+	if event := l.receive(frame, buffer.Bytes()); event != nil {
+		l.answer(event)
+	}
+	return nil
+}
+
+// receive decodes one message and has it carried out, to the end even if the
+// client goes away meanwhile.
+func (l *link) receive(frame int, data []byte) *protocol.Event {
+	if want := l.frameType(); frame != want {
+		l.visitor.Malformed(protocol.Errorf(protocol.Error_MALFORMED,
+			"A frame of the other type came; %s goes in %s frames.", l.format.Subprotocol(), frameName(want)), len(data))
+		return nil
+	}
+	message := &protocol.ClientMessage{}
+	if err := l.format.Unmarshal(data, message); err != nil {
+		l.visitor.Malformed(protocol.Errorf(protocol.Error_MALFORMED, "%.300s", strings.ToValidUTF8(err.Error(), "?")), len(data))
+		return nil
+	}
+	return l.hold.Receive(context.Background(), message, len(data))
+}
+
+// readError says what ended the reading: nil when the client went away. A
+// silent one may come back.
+func (l *link) readError(err error) *protocol.Error {
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() && l.visitor.Session().Open() {
+		return l.silence()
+	}
+	return nil
+}
+
+func (l *link) silence() *protocol.Error {
+	return protocol.Errorf(protocol.Error_SILENT, "Nothing was heard for %v. Connect again.", l.handler.service.SilenceAfter())
+}
+
+func (l *link) frameType() int {
+	if l.format == protocol.JSON {
+		return websocket.TextMessage
+	}
+	return websocket.BinaryMessage
+}
+
+func frameName(frame int) string {
+	if frame == websocket.TextMessage {
+		return "text"
+	}
+	return "binary"
+}
