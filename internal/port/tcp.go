@@ -24,6 +24,11 @@ const (
 	maxICEPerSource = 256
 )
 
+// vanishedAfter is how long the other end of a connection may leave what was
+// sent to it unacknowledged: a machine that is switched off or out of reach
+// says no goodbye.
+const vanishedAfter = 30 * time.Second
+
 // acceptRetry is how long the port rests when the system cannot give it
 // another connection, which is when the process has no file left.
 const acceptRetry = 100 * time.Millisecond
@@ -72,6 +77,9 @@ func (t *tcp) accept() {
 		switch {
 		case err == nil:
 			resting = false
+			if err := dropVanished(conn); err != nil {
+				t.log.Debug("if the machine of a connection vanishes, that will be noticed late", "err", err)
+			}
 			t.welcome(conn)
 			continue
 		case errors.Is(err, net.ErrClosed):
