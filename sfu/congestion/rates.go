@@ -1,0 +1,114 @@
+package congestion
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	rateBucket  = 100 * time.Millisecond
+	rateBuckets = 20 // two seconds: a keyframe weighs little in them
+	// rateSettled is how much must be seen after a pause before the rate known
+	// from before is replaced.
+	rateSettled = time.Second
+	// rateSilent is how long a layer sends nothing before it counts as paused.
+	rateSilent = 700 * time.Millisecond
+
+	// TemporalMost is how many temporal layers a spatial one has at most.
+	TemporalMost = 4
+)
+
+// LayerRates measures the bitrates of a track's layers as they come in. What
+// one layer was last measured at stays known while it is paused. It is not safe
+// for concurrent use.
+type LayerRates struct {
+	dependent bool
+	start     time.Time
+	layers    [LayersMost][TemporalMost]layerRate
+}
+
+type layerRate struct {
+	bytes  [rateBuckets]uint32
+	newest int64     // bucket number since start
+	since  time.Time // of flowing without a pause
+	last   time.Time
+	known  float64 // bps
+}
+
+// NewLayerRates begins. dependent says that spatial layers need the ones below
+// (SVC other than S and _KEY modes), so that their rates add up.
+func NewLayerRates(now time.Time, dependent bool) *LayerRates {
+	return &LayerRates{dependent: dependent, start: now}
+}
+
+// Add notes a packet of size bytes of a layer.
+func (r *LayerRates) Add(now time.Time, spatial, temporal, size int) {
+	if spatial < 0 || spatial >= LayersMost || temporal < 0 || temporal >= TemporalMost || size <= 0 {
+		return
+	}
+	r.layers[spatial][temporal].add(now, int64(now.Sub(r.start)/rateBucket), size)
+}
+
+func (l *layerRate) add(now time.Time, bucket int64, size int) {
+	if l.last.IsZero() || now.Sub(l.last) > rateSettled {
+		*l = layerRate{newest: bucket, since: now, known: l.known}
+	}
+	if steps := bucket - l.newest; steps > 0 {
+		l.measure(now)
+		for ; l.newest < bucket; l.newest++ {
+			l.bytes[(l.newest+1)%rateBuckets] = 0
+		}
+	}
+	l.bytes[max(l.newest, 0)%rateBuckets] += uint32(min(size, 1<<16))
+	l.last = now
+}
+
+// measure is called when the newest bucket is full.
+func (l *layerRate) measure(now time.Time) {
+	span := min(now.Sub(l.since), rateBuckets*rateBucket).Seconds()
+	if span < rateSettled.Seconds() && l.known > 0 || span < rateBucket.Seconds() {
+		return
+	}
+	sum := 0.0
+	for _, bytes := range l.bytes {
+		sum += float64(bytes)
+	}
+	l.known = sum * 8 / span
+}
+
+// Rate is how many bps somebody is sent who receives this layer, with all that
+// it depends on; 0 if that was never measured. Flowing says whether the layer
+// comes in now.
+func (r *LayerRates) Rate(now time.Time, spatial, temporal int) (bps int64, flowing bool) {
+	if spatial < 0 || spatial >= LayersMost || temporal < 0 || temporal >= TemporalMost {
+		return 0, false
+	}
+	top := &r.layers[spatial][temporal]
+	if top.known == 0 {
+		return 0, false
+	}
+	lowest := spatial
+	if r.dependent {
+		lowest = 0
+	}
+	sum := 0.0
+	for s := lowest; s <= spatial; s++ {
+		for t := 0; t <= temporal; t++ {
+			sum += r.layers[s][t].known
+		}
+	}
+	return int64(sum), now.Sub(top.last) < rateSilent
+}
+
+// Nominal is what a layer of that size may be expected to have before it was
+// ever measured, after what browsers give theirs; fps 0 is taken for 30.
+func Nominal(width, height int, fps float64) (bps int64) {
+	if width <= 0 || height <= 0 {
+		return 0
+	}
+	if fps <= 0 {
+		fps = 30
+	}
+	pixels := float64(width) * float64(height) / (320 * 180)
+	return int64(150_000 * math.Pow(pixels, 0.87) * math.Pow(fps/30, 0.6))
+}

@@ -1,0 +1,230 @@
+package congestion_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+func TestSteadyNarrowLink(t *testing.T) {
+	for _, tc := range []struct {
+		bps   float64
+		layer int
+	}{{5_000_000, 2}, {2_500_000, 2}, {1_000_000, 1}, {700_000, 1}, {300_000, 0}} {
+		t.Run(fmt.Sprintf("%.0f kbps", tc.bps/1000), func(t *testing.T) {
+			r := simulate(t, scenario{capacity: constant(tc.bps), seconds: 60})
+			r.log(5, 60)
+			if share := r.onLayer(tc.layer, 5, 60); share < 0.8 {
+				t.Errorf("the layer that fits is sent %.0f%% of the time", 100*share)
+			}
+			if n, longest := r.freezes(5, 60); n > 0 {
+				t.Errorf("%d freezes, the longest %.0f ms", n, longest)
+			}
+			if p95 := r.delay(0.95, 5, 60); p95 > 120 {
+				t.Errorf("delay p95 %.0f ms", p95)
+			}
+		})
+	}
+}
+
+func TestStepDown(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		from, to float64
+		layer    int
+		freezes  int
+		tcp      *tcpFlow
+	}{
+		{"3 Mbps to 1 Mbps", 3e6, 1e6, 1, 1, nil},
+		{"1 Mbps to 333 kbps", 1e6, 333e3, 0, 1, nil},
+		{"to a seventeenth", 5e6, 300e3, 0, 4, nil},
+		// The other flow has made the threshold insensitive.
+		{"3 Mbps to 1 Mbps after another flow", 3e6, 1e6, 1, 1, &tcpFlow{from: 5_000, to: 16_000}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := simulate(t, scenario{capacity: steps(tc.from, [2]float64{20, tc.to}), buffer: 1000, tcp: tc.tcp, seconds: 40})
+			r.log(20, 40)
+			down := r.falls(tc.layer, 20)
+			drained, grown := 1e9, false
+			for i, s := range r.between(20, 40) {
+				grown = grown || s.queue > 100
+				if grown && s.queue < 50 {
+					drained = float64(i) / 1000
+					break
+				}
+			}
+			peak := r.delay(1, 20, 25)
+			n, longest := r.freezes(20, 40)
+			t.Logf("down after %.2f s, queue drained after %.2f s, peak delay %.0f ms, %d freezes, longest %.0f ms", down, drained, peak, n, longest)
+			if down > 1 {
+				t.Errorf("down only after %.2f s", down)
+			}
+			if n > tc.freezes || longest > 500 {
+				t.Errorf("%d freezes, the longest %.0f ms", n, longest)
+			}
+			if drained > 5 {
+				t.Errorf("the queue is there for %.1f s", drained)
+			}
+		})
+	}
+}
+
+func TestStepUp(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		from, to float64
+		layer    int
+	}{{"1 Mbps to 3 Mbps", 1e6, 3e6, 2}, {"333 kbps to 1 Mbps", 333e3, 1e6, 1}, {"300 kbps to 5 Mbps", 300e3, 5e6, 2}} {
+		t.Run(tc.name, func(t *testing.T) {
+			for _, after := range []float64{20, 20.7, 21.4, 22.1} {
+				r := simulate(t, scenario{capacity: steps(tc.from, [2]float64{after, tc.to}), seconds: 40})
+				r.log(after, 40)
+				up := r.reaches(tc.layer, after)
+				t.Logf("up after %.2f s", up)
+				if up > 6 {
+					t.Errorf("up only after %.2f s", up)
+				}
+			}
+		})
+	}
+}
+
+// A link that narrows and widens every 20 s must be followed each time.
+func TestNarrowsAndWidens(t *testing.T) {
+	capacity := func(now ms) float64 {
+		if int(now/20000)%2 == 0 {
+			return 3e6
+		}
+		return 1e6
+	}
+	r := simulate(t, scenario{capacity: capacity, seconds: 160})
+	r.log(5, 160)
+	for at := 20.0; at < 160; at += 40 {
+		if down := r.falls(1, at); down > 1 {
+			t.Errorf("at %.0f s: down after %.2f s", at, down)
+		}
+		if n, longest := r.freezes(at, at+20); n > 1 || longest > 500 {
+			t.Errorf("at %.0f s: %d freezes, longest %.0f ms", at, n, longest)
+		}
+		if up := r.reaches(2, at+20); at+20 < 160 && up > 6 {
+			t.Errorf("at %.0f s: up after %.2f s", at+20, up)
+		}
+	}
+}
+
+func TestBufferbloat(t *testing.T) {
+	r := simulate(t, scenario{capacity: steps(3e6, [2]float64{30, 600e3}), buffer: 1000, seconds: 60})
+	r.log(5, 30)
+	r.log(32, 60)
+	if p95 := r.delay(0.95, 5, 30); p95 > 120 {
+		t.Errorf("delay p95 %.0f ms on the wide link", p95)
+	}
+	if p95 := r.delay(0.95, 32, 60); p95 > 200 {
+		t.Errorf("delay p95 %.0f ms on the narrow link", p95)
+	}
+}
+
+func TestRandomLoss(t *testing.T) {
+	for _, loss := range []float64{0.02, 0.05, 0.10} {
+		t.Run(fmt.Sprintf("%.0f%%", 100*loss), func(t *testing.T) {
+			r := simulate(t, scenario{capacity: constant(5e6), loss: loss, seconds: 60})
+			r.log(5, 60)
+			if share := r.onLayer(2, 5, 60); share < 0.9 {
+				t.Errorf("the best layer is sent %.0f%% of the time", 100*share)
+			}
+		})
+	}
+}
+
+func TestCompetingFlow(t *testing.T) {
+	for _, buffer := range []ms{100, 300} {
+		t.Run(fmt.Sprintf("%.0f ms queue", buffer), func(t *testing.T) {
+			tcp := &tcpFlow{from: 10_000, to: 70_000}
+			r := simulate(t, scenario{capacity: constant(2e6), buffer: buffer, tcp: tcp, seconds: 90})
+			r.log(15, 70)
+			theirs := float64(tcp.arrivedBytes) * 8 / 60
+			ours := 0.0
+			for _, s := range r.between(10, 70) {
+				ours += audioRate
+				if s.layer >= 0 {
+					ours += float64(camera[s.layer].Bitrate)
+				}
+			}
+			ours /= 60_000
+			t.Logf("ours %.0f kbps, theirs %.0f kbps; layer 1 back after %.1f s", ours/1000, theirs/1000, r.reaches(1, 70))
+			if ours < 0.15*2e6 {
+				t.Errorf("we starve: %.0f kbps", ours/1000)
+			}
+			if theirs < 0.25*2e6 {
+				t.Errorf("the other flow starves: %.0f kbps", theirs/1000)
+			}
+			if back := r.reaches(1, 70); back > 8 {
+				t.Errorf("back up only %.1f s after the other flow ended", back)
+			}
+		})
+	}
+}
+
+func TestBlackout(t *testing.T) {
+	dead := func(now ms) bool { return now >= 20_000 && now < 25_000 }
+	capacity := func(now ms) float64 {
+		if dead(now) {
+			return 0
+		}
+		return 3e6
+	}
+	for _, tc := range []struct {
+		name   string
+		buffer ms
+	}{{"what is sent is lost", 50}, {"what is sent waits", 1000}} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := simulate(t, scenario{capacity: capacity, buffer: tc.buffer, silent: dead, seconds: 50})
+			r.log(25, 50)
+			low, base, best := r.samples[24_900].estimate, r.reaches(0, 25), r.reaches(2, 25)
+			t.Logf("estimate in the dark %d kbps; after it: the base layer after %.2f s, the best after %.2f s", low/1000, base, best)
+			if low > 200_000 {
+				t.Errorf("sending on into the dark at %d kbps", low/1000)
+			}
+			if best > 6 {
+				t.Errorf("back only after %.2f s", best)
+			}
+		})
+	}
+}
+
+func TestPoorFeedback(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		s    scenario
+	}{
+		{"every 50 ms", scenario{feedback: 50}},
+		{"every 250 ms", scenario{feedback: 250}},
+		{"a fifth is lost", scenario{feedbackLoss: 0.2}},
+		{"reordered", scenario{feedback: 50, feedbackJitter: 80}},
+		{"packets reordered by jitter", scenario{jitter: 10}},
+		{"the receiver's clock is 200 ppm fast", scenario{drift: 200e-6}},
+		{"the receiver's clock is 200 ppm slow", scenario{drift: -200e-6}},
+		{"its clock jumps by an hour", scenario{clockJumpAt: 15_000}},
+		{"sequence numbers wrap", scenario{firstSeq: 65_000}},
+		{"the reference time wraps", scenario{clock: 1<<24*64*time.Millisecond - 15*time.Second}},
+		{"round trip of 300 ms", scenario{delay: 150}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := tc.s
+			s.capacity, s.seconds = steps(3e6, [2]float64{30, 1e6}), 60
+			r := simulate(t, s)
+			r.log(5, 60)
+			if share := r.onLayer(2, 6, 30); share < 0.9 {
+				t.Errorf("the layer that fits is sent %.0f%% of the time", 100*share)
+			}
+			down := r.falls(1, 30)
+			t.Logf("down after %.2f s", down)
+			if down > 1.5 {
+				t.Errorf("down only after %.2f s", down)
+			}
+			if share := r.onLayer(1, 31, 60); share < 0.8 {
+				t.Errorf("the layer that fits the narrow link is sent %.0f%% of the time", 100*share)
+			}
+		})
+	}
+}

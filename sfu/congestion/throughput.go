@@ -1,0 +1,67 @@
+package congestion
+
+import "time"
+
+const (
+	shortBucket = 20 * time.Millisecond // 320 ms: what a narrower link lets through shows soon
+	longBucket  = 64 * time.Millisecond // a second: a keyframe weighs little
+
+	// busyDelay is how long a packet must have waited to count as queued.
+	busyDelay = 5 * time.Millisecond
+	// busySpan is how long a queue must have lasted to tell the link's rate.
+	busySpan = 60 * time.Millisecond
+)
+
+// throughput measures what was sent and what of it arrived, as far as feedback
+// has told.
+type throughput struct {
+	arrived, sent rateWindow // short
+	load          rateWindow // what was sent, long
+
+	// The packets that came out of a queue one after the other.
+	busyFrom, busyTo time.Duration
+	busyBytes        int
+	busy             bool
+}
+
+// add takes a packet that arrived after waiting in queues for delay.
+func (t *throughput) add(o outcome, delay time.Duration) {
+	t.arrived.add(o.arrival, shortBucket, o.size)
+	switch {
+	case delay < busyDelay:
+		t.busy = false
+	case !t.busy:
+		t.busy, t.busyFrom, t.busyTo, t.busyBytes = true, o.arrival, o.arrival, 0
+	default:
+		t.busyTo = max(t.busyTo, o.arrival)
+		t.busyBytes += o.size
+	}
+}
+
+// onSent takes a packet that feedback tells of, whether it arrived or not.
+func (t *throughput) onSent(o outcome) {
+	t.sent.add(o.sent, shortBucket, o.size)
+	t.load.add(o.sent, longBucket, o.size)
+}
+
+// measured is one look at the throughput. Rates are in bps, 0 while unknown.
+type measured struct {
+	// arriving and sending are over the same short time.
+	arriving, sending float64
+	// load is what was sent over a second.
+	load float64
+	// capacity is the rate of packets that came out of a queue that has begun
+	// lately: what the link carries, for a link never idles while there is a
+	// queue.
+	capacity float64
+}
+
+func (t *throughput) measure() (m measured) {
+	m.arriving, _ = t.arrived.rate(shortBucket)
+	m.sending, _ = t.sent.rate(shortBucket)
+	m.load, _ = t.load.rate(longBucket)
+	if span := t.busyTo - t.busyFrom; t.busy && span >= busySpan && span <= windowBuckets*shortBucket {
+		m.capacity = float64(t.busyBytes) * 8 / span.Seconds()
+	}
+	return m
+}
