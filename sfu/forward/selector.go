@@ -2,7 +2,7 @@ package forward
 
 // spansKept is how many changes of layer back a late packet, or one that is
 // asked for again, is still known to be in or out.
-const spansKept = 8
+const spansKept = 16
 
 // Selector decides which packets of one source one receiver gets. It goes up
 // where a decoder can follow and down where nothing is missed, and decides
@@ -15,6 +15,7 @@ type Selector struct {
 	first     int64  // the first packet
 	newest    int64  // the newest packet
 	timestamp uint32 // its timestamp
+	ended     bool   // its picture ended with it
 	spans     [spansKept]span
 	count     int // of spans in use; spans[0] is the newest
 
@@ -24,7 +25,6 @@ type Selector struct {
 
 	intact  uint8 // spatial layers, one bit each, of which nothing was dropped
 	offered uint8 // highest spatial layer since the last keyframe
-	top     uint8 // highest one that was forwarded since then
 	stuck   bool  // only a keyframe helps
 	starved int   // how many pictures on end came without the layer in force
 
@@ -36,7 +36,8 @@ type Selector struct {
 type span struct {
 	from  int64 // its first packet
 	layer Layer
-	told  bool // the layer changed without a keyframe
+	told  bool  // the layer changed without a keyframe
+	top   uint8 // highest spatial layer forwarded since the last keyframe
 }
 
 // frameName tells a frame from its neighbours.
@@ -56,8 +57,9 @@ type Choice struct {
 	// one before, which was too.
 	Run bool
 
-	mask uint32 // decode targets that are forwarded
-	tell bool   // the mask
+	known bool   // false for a packet too old to say anything about
+	mask  uint32 // decode targets that are forwarded
+	tell  bool   // the mask
 }
 
 // SetTarget says which layer the receiver is to have.
@@ -93,7 +95,7 @@ func (s *Selector) Select(n int64, timestamp uint32, marker bool, f *Frame) Choi
 	}
 	inOrder := n > s.newest
 	if inOrder {
-		s.move(n, timestamp != s.timestamp, f)
+		s.move(n, timestamp, f)
 	}
 	in := s.span(n)
 	if in == nil {
@@ -103,14 +105,15 @@ func (s *Selector) Select(n int64, timestamp uint32, marker bool, f *Frame) Choi
 	if inOrder {
 		name := frameName{f.Number, timestamp, f.Layer}
 		c.Run = !c.Forward && s.lastDropped && name == s.lastFrame
-		s.newest, s.timestamp = n, timestamp
+		s.newest, s.timestamp, s.ended = n, timestamp, marker
 		s.lastFrame, s.lastDropped = name, !c.Forward
-		s.settle(n, in.layer, marker, c.Forward, f)
+		s.settle(n, in, marker, c.Forward, f)
 	}
 	return c
 }
 
-// Again decides on a packet that is asked for again, as the first time.
+// Again decides on a packet that is asked for again, as the first time; if
+// that can still be told.
 func (s *Selector) Again(n int64, marker bool, f *Frame) Choice {
 	if in := s.span(n); in != nil && s.started {
 		return s.judge(in, marker, f)
@@ -146,7 +149,8 @@ func (s *Selector) span(n int64) *span {
 
 // judge decides on a packet in a span.
 func (s *Selector) judge(in *span, marker bool, f *Frame) Choice {
-	c := Choice{Forward: s.decide(in.layer, f), Marker: marker}
+	fate := s.decide(in, f)
+	c := Choice{Forward: fate == kept, known: fate != undecided, Marker: marker}
 	layer := in.layer
 	if d := &f.dependency; d.structure != nil {
 		target := d.structure.target(in.layer, d.active)
@@ -160,24 +164,28 @@ func (s *Selector) judge(in *span, marker bool, f *Frame) Choice {
 	return c
 }
 
-// decide says whether a frame is forwarded while a layer is in force.
-func (s *Selector) decide(layer Layer, f *Frame) bool {
+// decide is the fate of a frame in a span; undecided when it is too old to say.
+func (s *Selector) decide(in *span, f *Frame) fate {
 	if !f.Numbered {
-		return s.wants(layer, f)
+		if in.wants(in.layer, f) {
+			return kept
+		}
+		return dropped
 	}
 	if s.frames.size() == 0 {
 		s.open(f)
 	}
 	if f.Number < s.firstFrame || !s.frames.holds(f.Number) {
-		return false
+		return undecided
 	}
 	if known := s.frames.fate(f.Number); known != undecided {
-		return known == kept
+		return known
 	}
-	forward := s.wants(layer, f) && !s.refersToDropped(f)
-	switch {
-	case forward:
+	if in.wants(in.layer, f) && !s.refersToDropped(f) {
 		s.frames.note(f.Number, kept)
+		return kept
+	}
+	switch {
 	case f.Codec != VP8:
 		s.frames.note(f.Number, dropped)
 	case f.Number > s.frames.newest:
@@ -185,7 +193,7 @@ func (s *Selector) decide(layer Layer, f *Frame) bool {
 		s.frames.note(f.Number, dropped)
 		s.skipped++
 	}
-	return forward
+	return dropped
 }
 
 // picture is the picture id or frame number that a frame has when what was
@@ -202,8 +210,8 @@ func (s *Selector) picture(f *Frame) int64 {
 	return f.Number
 }
 
-// wants says whether a layer needs a frame.
-func (s *Selector) wants(layer Layer, f *Frame) bool {
+// wants says whether a layer would need a frame.
+func (in *span) wants(layer Layer, f *Frame) bool {
 	switch f.Codec {
 	case VP8:
 		return f.Temporal <= layer.Temporal
@@ -212,7 +220,7 @@ func (s *Selector) wants(layer Layer, f *Frame) bool {
 			return false
 		}
 		// In K-SVC the lower layers of a picture are of no use to the upper ones.
-		return f.Spatial >= min(s.top, layer.Spatial) || !f.NotForUpper || !f.InterPicture
+		return f.Spatial >= min(in.top, layer.Spatial) || !f.NotForUpper || !f.InterPicture
 	case AV1:
 		d := &f.dependency
 		return d.structure == nil || d.indication(d.structure.target(layer, d.active)) != notPresent
@@ -243,26 +251,28 @@ func (s *Selector) refersToKept(f *Frame) bool {
 
 // move changes the layer in force where the packet n, newer than all before,
 // lets it.
-func (s *Selector) move(n int64, newPicture bool, f *Frame) {
+func (s *Selector) move(n int64, timestamp uint32, f *Frame) {
 	current := s.Current()
-	next := current
 	if f.Keyframe && f.Starts {
-		next = s.target
-		s.intact, s.offered, s.top, s.stuck, s.starved = 0xff, 0, 0, false, 0
-		s.enter(n, next, false)
+		s.intact, s.offered, s.stuck, s.starved = 0xff, 0, false, 0
+		s.enter(span{from: n, layer: s.target})
 		return
 	}
-	if newPicture {
-		next.Temporal = min(next.Temporal, s.target.Temporal)
-		if s.reachable(next.Spatial) {
-			next.Spatial = s.target.Spatial
+	// Down with a whole picture only: where packets are missing, what they
+	// belong to must be certain.
+	if next := s.newest + 1; timestamp != s.timestamp && (s.ended || next == n) {
+		lower := Layer{current.Spatial, min(current.Temporal, s.target.Temporal)}
+		if s.reachable(current.Spatial) {
+			lower.Spatial = s.target.Spatial
+		}
+		if lower != current {
+			s.change(next, lower)
 		}
 	}
 	if f.Starts {
-		next = s.raise(next, f)
-	}
-	if next != current {
-		s.enter(n, next, true)
+		if higher := s.raise(s.Current(), f); higher != s.Current() {
+			s.change(n, higher)
+		}
 	}
 }
 
@@ -277,14 +287,18 @@ func (s *Selector) reachable(current uint8) bool {
 	return s.intact>>target&1 != 0
 }
 
-// enter puts a layer in force from packet n on.
-func (s *Selector) enter(n int64, layer Layer, told bool) {
-	if s.count > 0 && s.spans[0].layer == layer && s.spans[0].told == told {
-		return
+// change puts another layer in force from packet n on, without a keyframe.
+func (s *Selector) change(n int64, layer Layer) {
+	s.enter(span{from: n, layer: layer, told: true, top: s.spans[0].top})
+}
+
+// enter begins a span.
+func (s *Selector) enter(in span) {
+	if s.count == 0 || s.spans[0].from != in.from {
+		copy(s.spans[1:], s.spans[:])
+		s.count = min(s.count+1, spansKept)
 	}
-	copy(s.spans[1:], s.spans[:])
-	s.spans[0] = span{from: n, layer: layer, told: told}
-	s.count = min(s.count+1, spansKept)
+	s.spans[0] = in
 }
 
 // raise goes up to where a decoder can go on with the frame that begins here.
@@ -302,7 +316,7 @@ func (s *Selector) raise(current Layer, f *Frame) Layer {
 			s.intact |= 1 << f.Spatial
 		}
 		if f.Temporal > current.Temporal && f.Temporal <= s.target.Temporal &&
-			s.wants(Layer{next.Spatial, f.Temporal}, f) {
+			s.spans[0].wants(Layer{next.Spatial, f.Temporal}, f) {
 			// Who knows all references needs no bit, and trusts none.
 			if f.complete && s.refersToKept(f) || !f.complete && f.SwitchUp && f.Temporal == current.Temporal+1 {
 				next.Temporal = f.Temporal
@@ -328,29 +342,29 @@ func (s *Selector) raise(current Layer, f *Frame) Layer {
 
 // settle notes what the fate of a packet, newer than all before, means for
 // those to come.
-func (s *Selector) settle(n int64, layer Layer, marker, forward bool, f *Frame) {
+func (s *Selector) settle(n int64, in *span, marker, forward bool, f *Frame) {
 	if f.Codec != VP9 && f.Codec != AV1 {
 		return
 	}
 	s.offered = max(s.offered, f.Spatial)
 	if forward {
-		s.top = max(s.top, f.Spatial)
+		in.top = max(in.top, f.Spatial)
 		s.starved = 0
 		return
 	}
-	if f.Temporal > layer.Temporal {
+	if f.Temporal > in.layer.Temporal {
 		return
 	}
 	s.intact &^= 1 << f.Spatial
-	wanted := s.wants(layer, f)
+	wanted := in.wants(in.layer, f)
 	switch {
-	case !wanted && marker && f.Spatial < layer.Spatial:
+	case !wanted && marker && f.Spatial < in.layer.Spatial:
 		s.starved++
 	case !wanted || f.Temporal > 0:
 	case f.Spatial == 0:
 		s.stuck = true // what every frame builds on misses something
 	default:
 		// The layer cannot be had any more, the one below can.
-		s.enter(n, Layer{f.Spatial - 1, layer.Temporal}, true)
+		s.change(n, Layer{f.Spatial - 1, in.layer.Temporal})
 	}
 }

@@ -184,11 +184,14 @@ func (v *Video) Again(o Origin, p *Packet, scratch []byte, out *Rewritten) Verdi
 	if l == nil || p.Seq != o.Seq {
 		return Leave
 	}
-	c := Choice{}
+	c := Choice{known: true}
 	if f.Readable && f.Codec == l.codec {
 		c = l.selector.Again(o.in, p.Marker, f)
 	}
-	if !c.Forward {
+	switch {
+	case !c.known:
+		return Leave
+	case !c.Forward:
 		return Fill
 	}
 	out.Marker = c.Marker

@@ -15,11 +15,13 @@ const vp9SpatialLayers = 8
 // picture group of the last scalability structure: in non-flexible mode only
 // that tells which pictures a frame refers to.
 type vp9Pictures struct {
-	group                [255]vp9GroupPicture
-	size                 int   // of the group; 0 is unknown
-	start                int64 // the picture, extended, that the group was told with
-	pending              bool  // the group was told in the packet just parsed
-	flexible, interLayer bool  // of that packet
+	group [255]vp9GroupPicture
+	size  int // of the group; 0 is unknown
+	// The picture, extended, that the group was told with, and before that.
+	start, before        int64
+	changed              bool // the group is not what it was before
+	pending              bool // the group was told in the packet just parsed
+	flexible, interLayer bool // of that packet
 }
 
 // vp9GroupPicture is one picture of a group (RFC 9628, 4.2.1).
@@ -107,6 +109,7 @@ func (p *vp9Pictures) parseStructure(payload []byte, at int) (next int) {
 	}
 	size := int(payload[at])
 	at++
+	p.changed = size != p.size
 	p.size = 0 // until all of it is read
 	for n := range size {
 		if len(payload) <= at {
@@ -118,6 +121,7 @@ func (p *vp9Pictures) parseStructure(payload []byte, at int) (next int) {
 			return 0
 		}
 		at += copy(picture.back[:picture.count], payload[at:])
+		p.changed = p.changed || picture != p.group[n]
 		p.group[n] = picture
 	}
 	p.size, p.pending = size, true
@@ -128,15 +132,22 @@ func (p *vp9Pictures) parseStructure(payload []byte, at int) (next int) {
 func (p *vp9Pictures) number(picture int64, f *Frame) {
 	f.Numbered = true
 	f.Number = picture*vp9SpatialLayers + int64(f.Spatial)
-	if p.pending {
-		p.start = picture
+	if p.pending && picture > p.start {
+		p.before, p.start = p.start, picture
+		if p.changed {
+			p.before = picture
+		}
 	}
 	switch {
 	case !f.InterPicture:
 		f.complete = true
-	case !p.flexible && p.size > 0 && picture >= p.start:
+	case !p.flexible && p.size > 0 && picture >= p.before:
+		start := p.start
+		if picture < start {
+			start = p.before // a late one
+		}
 		// A group that does not fit its pictures' layers tells nothing.
-		in := &p.group[(picture-p.start)%int64(p.size)]
+		in := &p.group[(picture-start)%int64(p.size)]
 		f.complete = in.temporal == f.Temporal
 		for _, back := range in.back[:in.count] {
 			if f.complete {
