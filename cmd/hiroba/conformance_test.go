@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/hiroba-rtc/hiroba/configs"
 	"github.com/hiroba-rtc/hiroba/signaling/client"
@@ -44,7 +46,19 @@ type talker struct {
 	onEach  func(n int) // after the n-th message
 }
 
-// talk opens a session and, unless it goes on with one, joins the room tea.
+// roomFor names a room for one test: tests of all transports run beside each
+// other.
+func roomFor(t testing.TB) string {
+	name := []rune(strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return r
+		}
+		return '-'
+	}, t.Name()))
+	return string(name[max(0, len(name)-60):])
+}
+
+// talk opens a session and, unless it goes on with one, joins the test's room.
 func talk(t testing.TB, url string, w way, change func(*client.Options)) *talker {
 	t.Helper()
 	p, err := tryTalk(t, url, w, change)
@@ -72,7 +86,7 @@ func tryTalk(t testing.TB, url string, w way, change func(*client.Options)) (*ta
 		return p, nil
 	}
 	answer, err := p.Request(ctx, &protocol.ClientMessage{Body: &protocol.ClientMessage_Join{
-		Join: &protocol.Join{Room: "tea", Name: w.name},
+		Join: &protocol.Join{Room: roomFor(t), Name: w.name},
 	}})
 	if err != nil {
 		return nil, err
@@ -182,6 +196,7 @@ func TestEveryTransportCarriesASession(t *testing.T) {
 	_, url := runServer(t, generous)
 	for _, w := range ways() {
 		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
 			ann := talk(t, url, viaWebSocket, nil)
 			bob := talk(t, url, w, nil)
 			ann.hears("Bob's coming", func(heard []*protocol.ServerMessage) bool {
@@ -214,6 +229,7 @@ func TestAThousandBroadcastsComeInOrder(t *testing.T) {
 	_, url := runServer(t, generous)
 	for _, w := range ways() {
 		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
 			ann, bob := talk(t, url, viaWebSocket, nil), talk(t, url, w, nil)
 			ann.count(1000, nil)
 			bob.hearsAll(ann.id, 1000)
@@ -226,6 +242,7 @@ func TestCutsLoseNothing(t *testing.T) {
 	_, url := runServer(t, generous)
 	for _, w := range ways() {
 		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
 			const messages = 60
 			ann, bob := talk(t, url, viaWebSocket, nil), talk(t, url, w, nil)
 			bob.mu.Lock()
@@ -263,6 +280,7 @@ func TestTransportsChangeInMidStream(t *testing.T) {
 	_, url := runServer(t, generous)
 	for _, w := range ways() {
 		t.Run("from "+w.name, func(t *testing.T) {
+			t.Parallel()
 			const each = 20
 			ann, bob := talk(t, url, viaWebSocket, nil), talk(t, url, w, nil)
 			all := client.Transports()
@@ -289,6 +307,7 @@ func TestANewConnectionFencesTheOld(t *testing.T) {
 	_, url := runServer(t, generous)
 	for _, w := range ways() {
 		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
 			ann, bob := talk(t, url, viaWebSocket, nil), talk(t, url, w, nil)
 			ticket := bob.Ticket()
 			again := talk(t, url, viaWebSocket, func(o *client.Options) { o.Ticket = &ticket })
@@ -321,6 +340,7 @@ func TestASessionEndsWhenNobodyComesBack(t *testing.T) {
 	})
 	for _, w := range ways() {
 		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
 			ann, bob := talk(t, url, viaWebSocket, nil), talk(t, url, w, nil)
 			ticket := bob.Ticket()
 			_ = bob.Close()
@@ -345,6 +365,7 @@ func TestAGapTooOldIsASnapshot(t *testing.T) {
 	})
 	for _, w := range ways() {
 		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
 			ann, bob := talk(t, url, viaWebSocket, nil), talk(t, url, w, nil)
 			ticket := bob.Ticket()
 			_ = bob.Close()
