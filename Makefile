@@ -39,8 +39,8 @@ test: ## set up what is missing and run every check and test, as CI does
 	@.ci/stages setup fmt-check generated-check vet lint vuln test-web test-go
 
 .PHONY: setup
-setup: ## install what the tests need: a C compiler, Chromium, Node.js
-	@.ci/setup go cc browser node
+setup: ## install what the tests need: a C compiler, Chromium, Node.js, curl
+	@.ci/setup go cc browser node curl
 
 # The pieces of `make test`.
 
@@ -67,7 +67,7 @@ vuln: ## look for known vulnerabilities in what the code calls
 
 .PHONY: test-go
 test-go: ## run the Go tests, with the race detector and a real Chromium
-	@.ci/setup go cc browser
+	@.ci/setup go cc browser curl
 	CGO_ENABLED=1 go test -race -count=1 -timeout 12m ./...
 
 .PHONY: test-web

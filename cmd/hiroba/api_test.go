@@ -230,7 +230,7 @@ func TestTheServerAPINeedsKeys(t *testing.T) {
 func TestTheServerAPIAsDocumented(t *testing.T) {
 	for _, needed := range []string{"sh", "curl", "node"} {
 		if _, err := exec.LookPath(needed); err != nil {
-			t.Skip(err)
+			t.Fatalf("%v: run make setup", err)
 		}
 	}
 	text, err := os.ReadFile("../../docs/api.md")

@@ -115,6 +115,9 @@ func (c *crowd) carryOut(o order) error {
 		return c.connect(o)
 	case "join":
 		return c.join(o.RoomSize)
+	case "beat":
+		go c.beat()
+		return nil
 	case "flood":
 		return c.flood(o)
 	case "steady":
@@ -149,7 +152,7 @@ func (c *crowd) connect(o order) error {
 }
 
 func (c *crowd) join(roomSize int) error {
-	err := inParallel(len(c.members), func(i int) error {
+	return inParallel(len(c.members), func(i int) error {
 		l := c.members[i]
 		if err := l.say(&protocol.ClientMessage{Body: &protocol.ClientMessage_Join{
 			Join: &protocol.Join{Room: fmt.Sprintf("room-%d", i/roomSize), Name: fmt.Sprintf("Client %d", i)},
@@ -163,8 +166,6 @@ func (c *crowd) join(roomSize int) error {
 			return fmt.Errorf("client %d was not let in", i)
 		}
 	})
-	go c.beat()
-	return err
 }
 
 // inParallel does something n times, a few dozen of them at the same time.

@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,8 +33,9 @@ func progress(b *testing.B, format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "%s %s: %s\n", time.Now().Format(time.TimeOnly), b.Name(), fmt.Sprintf(format, args...))
 }
 
-// startCrowd starts a process of clients, and returns what gives it orders.
-func startCrowd(b *testing.B, url string) func(order) outcome {
+// startCrowd starts a process of clients. give gives it an order, leave ends it;
+// the benchmark's end does so, too.
+func startCrowd(b *testing.B, url string) (give func(order) outcome, leave func()) {
 	b.Helper()
 	process := exec.Command(os.Args[0])
 	process.Env = append(os.Environ(), envCrowd+"="+strings.TrimPrefix(url, "http://"))
@@ -48,11 +51,12 @@ func startCrowd(b *testing.B, url string) func(order) outcome {
 	if err := process.Start(); err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() {
+	leave = sync.OnceFunc(func() {
 		if err := errors.Join(stdin.Close(), process.Wait()); err != nil {
 			b.Errorf("the crowd: %v", err)
 		}
 	})
+	b.Cleanup(leave)
 	orders, outcomes := json.NewEncoder(stdin), json.NewDecoder(stdout)
 	return func(o order) outcome {
 		b.Helper()
@@ -67,7 +71,7 @@ func startCrowd(b *testing.B, url string) func(order) outcome {
 			b.Fatalf("%q: %s", o.Do, out.Err)
 		}
 		return out
-	}
+	}, leave
 }
 
 // memory is what this process holds, in KiB.
@@ -108,24 +112,32 @@ func (m memory) String() string {
 
 // BenchmarkIdle is what 10,000 WebSocket sessions cost that do nothing: memory
 // before and after they have joined rooms of ten, and CPU time with heartbeats
-// both ways, in percent of one core.
+// both ways, in percent of one core. Beside it stands the floor: a server that
+// does no more than answer each heartbeat with the same bytes.
 func BenchmarkIdle(b *testing.B) {
 	const sessions = 10_000
-	const rest = 40 * time.Second
 	for b.Loop() {
+		crowd, leave := startCrowd(b, answerAlike(b))
+		crowd(order{Do: "connect", N: sessions, Format: protocol.JSON})
+		crowd(order{Do: "beat"})
+		floor := atRest()
+		leave()
+		progress(b, "the floor: %.2f %% of a core", floor)
+
 		_, url := runServer(b, roomy)
-		crowd := startCrowd(b, url)
+		crowd, _ = startCrowd(b, url)
 		debug.FreeOSMemory()
 		before := weigh(b)
 		crowd(order{Do: "connect", N: sessions, Format: protocol.JSON})
 		connected := weigh(b).since(before, sessions)
 		progress(b, "%d are connected: each %v", sessions, connected)
 		crowd(order{Do: "join", RoomSize: 10})
+		crowd(order{Do: "beat"})
 		progress(b, "all have joined")
 		<-time.After(heartbeat) // acknowledgements arrive
-		used, began := cpuTime(), time.Now()
-		<-time.After(rest)
-		percent := 100 * float64(cpuTime()-used) / float64(time.Since(began))
+		// A server that rests does this by itself, every two minutes.
+		debug.FreeOSMemory()
+		percent := atRest()
 		joined := weigh(b).since(before, sessions)
 		progress(b, "at rest: %.2f %% of a core, each %v", percent, joined)
 		if open := metric(b, url, "hiroba_signaling_peers"); open != sessions {
@@ -137,7 +149,54 @@ func BenchmarkIdle(b *testing.B) {
 		b.ReportMetric(joined.heap, "KiB-heap/session")
 		b.ReportMetric(joined.stacks, "KiB-stacks/session")
 		b.ReportMetric(percent, "%-of-a-core")
+		b.ReportMetric(floor, "%-floor")
 	}
+}
+
+// atRest is the CPU time that this process uses for a while, in percent of one
+// core.
+func atRest() float64 {
+	used, began := cpuTime(), time.Now()
+	<-time.After(4 * heartbeat)
+	return 100 * float64(cpuTime()-used) / float64(time.Since(began))
+}
+
+// answerAlike is a server that upgrades every connection, says something, and
+// answers whatever comes with the same frame, until the benchmark ends.
+func answerAlike(b *testing.B) (url string) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	text := `{"pong":{"received":"1","sent":"12"}}`
+	frame := append([]byte{0x80 | opText, byte(len(text))}, text...)
+	hello := append([]byte("HTTP/1.1 101 Switching Protocols\r\n\r\n"), frame...)
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() {
+				defer conn.Close()
+				buffer := make([]byte, 512)
+				for answer := hello; ; answer = frame {
+					if _, err := conn.Read(buffer); err != nil {
+						return
+					}
+					if _, err := conn.Write(answer); err != nil {
+						return
+					}
+				}
+			})
+		}
+	})
+	b.Cleanup(func() {
+		_ = listener.Close()
+		all.Wait()
+	})
+	return "http://" + listener.Addr().String()
 }
 
 // listeners of a broadcast; one more speaks.
@@ -152,9 +211,10 @@ func BenchmarkBroadcast(b *testing.B) {
 		b.Run(format.String(), func(b *testing.B) {
 			for b.Loop() {
 				_, url := runServer(b, roomy)
-				crowd := startCrowd(b, url)
+				crowd, _ := startCrowd(b, url)
 				crowd(order{Do: "connect", N: benchListeners + 1, Format: format})
 				crowd(order{Do: "join", RoomSize: benchListeners + 1})
+				crowd(order{Do: "beat"})
 				crowd(order{Do: "flood", Window: 32, Bytes: 100, For: time.Second})
 				progress(b, "all are there")
 

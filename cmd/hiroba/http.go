@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -20,7 +21,7 @@ import (
 // routes puts all HTTP of the server together.
 func routes(config configs.Config, registry *prometheus.Registry, signal, calls http.Handler, backEnd *api.API, ready *atomic.Bool) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/", web.Handler())
+	mux.Handle("/", soon(web.Handler()))
 	mux.Handle("/v1/signal", signal)
 	mux.Handle("/v1/signal/{session}", signal)
 	mux.Handle(rpc.Path, calls)
@@ -54,6 +55,36 @@ func routes(config configs.Config, registry *prometheus.Registry, signal, calls 
 		handler = localNamesOnly(handler, refused.WithLabelValues("host"))
 	}
 	return behindProxies(config.TrustedProxies, handler)
+}
+
+const (
+	// pageTimeout bounds the sending of a page.
+	pageTimeout = time.Minute
+	// unreadTimeout bounds what still comes of a body that nobody reads.
+	unreadTimeout = time.Second
+)
+
+// soon is for what answers without reading a body.
+func soon(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answerSoon(w, r)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// answerSoon has the server wait neither for a body that nobody reads nor for
+// a client that does not read the answer. By itself it would, for ever: what
+// comes over a long time is for some handlers to time, and not for a server.
+func answerSoon(w http.ResponseWriter, r *http.Request) {
+	control := http.NewResponseController(w)
+	_ = control.SetWriteDeadline(time.Now().Add(pageTimeout))
+	if r.Body == http.NoBody {
+		return
+	}
+	_ = control.SetReadDeadline(time.Now().Add(unreadTimeout))
+	if r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close") // the answer comes first
+	}
 }
 
 func answer(w http.ResponseWriter, status int, text string) {
@@ -90,6 +121,7 @@ func localNamesOnly(next http.Handler, refused prometheus.Counter) http.Handler 
 		addr, err := netip.ParseAddr(host)
 		if host != "localhost" && !strings.HasSuffix(host, ".localhost") && (err != nil || !addr.IsLoopback()) {
 			refused.Inc()
+			answerSoon(w, r)
 			http.Error(w, "This server is for its own machine only. To let others in, through a proxy or directly, give it keys, or start it with --access=open.",
 				http.StatusMisdirectedRequest)
 			return

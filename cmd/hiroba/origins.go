@@ -44,6 +44,7 @@ const corsMaxAge = "7200"
 func (o origins) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, "/v1/") && !strings.HasPrefix(r.URL.Path, "/hiroba.v1.") {
+			answerSoon(w, r)
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -56,6 +57,7 @@ func (o origins) guard(next http.Handler) http.Handler {
 		}
 		if len(said) > 1 || !o.allows(said[0]) {
 			o.refused.Inc()
+			answerSoon(w, r)
 			http.Error(w, "This server takes no requests from pages of other origins; its operator can add yours to the setting origins. "+
 				"Behind a proxy, the proxy must pass the Host header on.", http.StatusForbidden)
 			return
@@ -63,6 +65,7 @@ func (o origins) guard(next http.Handler) http.Handler {
 		header.Set("Access-Control-Allow-Origin", said[0])
 		header.Set("Access-Control-Expose-Headers", corsResponseHeaders)
 		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+			answerSoon(w, r)
 			header.Set("Access-Control-Allow-Methods", "GET, POST, DELETE")
 			header.Set("Access-Control-Allow-Headers", corsRequestHeaders)
 			header.Set("Access-Control-Max-Age", corsMaxAge)
