@@ -18,7 +18,11 @@ const commentEvery = 15 * time.Second
 // events is GET /v1/rooms/{room}/events: what WatchRoom tells, as server-sent
 // events (HTML standard, section 9.2).
 func (a *API) events(w http.ResponseWriter, r *http.Request) {
-	lineOf(r.Context()).endRead() // there is no body
+	if r.Body == http.NoBody {
+		lineOf(r.Context()).endRead()
+	} else if r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close") // without waiting for what nobody reads
+	}
 	var failure error
 	switch reason, err := a.feed(w, r); {
 	case reason != nil:

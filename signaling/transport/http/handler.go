@@ -52,6 +52,10 @@ func New(service *signaling.Service, upgrades nethttp.Handler) *Handler {
 // until that ends.
 func (h *Handler) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 	if r.Method == nethttp.MethodGet && websocket.IsWebSocketUpgrade(r) {
+		if r.Body != nethttp.NoBody {
+			// Nobody reads it. A WebSocket's own deadlines take this one's place.
+			_ = nethttp.NewResponseController(w).SetReadDeadline(time.Now().Add(hurryTimeout))
+		}
 		h.upgrades.ServeHTTP(w, r)
 		return
 	}

@@ -142,6 +142,7 @@ func (q *request) body(limit int64, to io.Writer) bool {
 		q.refuse(protocol.Errorf(protocol.Error_MESSAGE_TOO_LARGE,
 			"The request's body has more than %d bytes. Send less at once, and large things over the DataChannel.", limit))
 	case errors.Is(err, os.ErrDeadlineExceeded):
+		q.service.Count(&protocol.Error{Code: protocol.Error_SILENT})
 		nethttp.Error(q.w, "The request's body did not come in time. Send it again.", nethttp.StatusRequestTimeout)
 	default: // the client is gone, or speaks no HTTP
 		nethttp.Error(q.w, "The request's body did not come whole. Send it again.", nethttp.StatusBadRequest)

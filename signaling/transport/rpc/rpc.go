@@ -98,6 +98,8 @@ func upTo(size int) connect.HandlerOption {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	method, ok := h.methods[r.URL.Path]
 	if !ok {
+		// Nobody reads a body that comes with it.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(closeTimeout))
 		http.NotFound(w, r)
 		return
 	}
@@ -106,7 +108,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := newCall(w, r, method.size)
 	defer c.end()
-	if method.single {
+	if method.single || r.ProtoMajor == 1 { // over HTTP/1.1 no stream goes both ways
 		c.hurry()
 	}
 	method.handler.ServeHTTP(w, c.request)
