@@ -28,27 +28,64 @@ func program(t *testing.T, environ []string, args ...string) *exec.Cmd {
 	return command
 }
 
+// serveProgram starts `hiroba serve` and returns the address of its page.
+func serveProgram(t *testing.T, environ ...string) (command *exec.Cmd, url string) {
+	t.Helper()
+	command = program(t, environ, "serve")
+	out, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = command.Process.Kill() }) // it has ended if all went well
+	for lines := bufio.NewScanner(out); url == "" && lines.Scan(); {
+		url = strings.TrimSuffix(regexp.MustCompile(`http://\S+`).FindString(lines.Text()), "/")
+	}
+	if url == "" {
+		t.Fatal("it did not say where the page is")
+	}
+	return command, url
+}
+
+// A server that stands still for a while, as a machine without memory does,
+// costs nobody their place: all the connections that were tried meanwhile come
+// in at once, and the last one holds.
+func TestAServerThatStandsStillCostsNobodyTheirPlace(t *testing.T) {
+	command, url := serveProgram(t, "HIROBA_PORT=0", "HIROBA_HEARTBEAT=1s", "HIROBA_ROOMS_TOPOLOGY=sfu")
+	b := startBrowser(t)
+	ann, bob := b.open("Ann", url+"/r/tea", ""), b.open("Bob", url+"/r/tea", "")
+	ann.join("Ann")
+	bob.join("Bob")
+	ids := evaluate[string](ann, `hiroba.room.self.id`) + evaluate[string](bob, `hiroba.room.self.id`)
+	if err := command.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	ann.waits("the loss of the server", `hiroba.room.state === 'reconnecting'`)
+	ann.waits("several tries to reach it", `(window.since ??= performance.now()) + 6000 < performance.now()`)
+	if err := command.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []*tab{ann, bob} {
+		p.waits("the server again", `hiroba.room.state === 'connected'`)
+	}
+	evaluate[any](bob, `void hiroba.room.on('message:test', (m) => { window.got = m.data; })`)
+	evaluate[any](ann, `hiroba.room.emit('test', 'still here', { timeoutMs: 15000 })`)
+	bob.waits("what Ann says", `window.got === 'still here'`)
+	if again := evaluate[string](ann, `hiroba.room.self.id`) + evaluate[string](bob, `hiroba.room.self.id`); again != ids {
+		t.Error("they had to join again")
+	}
+	_ = command.Process.Signal(syscall.SIGTERM)
+	_ = command.Wait()
+}
+
 // The program says where to open the page, and ends within five seconds of a
 // signal with everybody told and exit code 0.
 func TestTheProgramStartsAndStops(t *testing.T) {
 	for _, sent := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(sent.String(), func(t *testing.T) {
-			command := program(t, []string{"HIROBA_PORT=0"}, "serve")
-			out, err := command.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := command.Start(); err != nil {
-				t.Fatal(err)
-			}
-			defer command.Process.Kill() //nolint:errcheck // it has ended if all went well
-			url := ""
-			for lines := bufio.NewScanner(out); url == "" && lines.Scan(); {
-				url = strings.TrimSuffix(regexp.MustCompile(`http://\S+`).FindString(lines.Text()), "/")
-			}
-			if url == "" {
-				t.Fatal("it did not say where the page is")
-			}
+			command, url := serveProgram(t, "HIROBA_PORT=0")
 			ann := enter(t, url, "tea", func(c *client.Config) { c.Name = "Ann" })
 			<-ann.Connected()
 
