@@ -1,6 +1,7 @@
 package congestion
 
 import (
+	"slices"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -39,7 +40,8 @@ type feedbackReader struct {
 // read gives the outcomes, valid until the next read. jumped says that the
 // receiver's clock has nothing to do with that of earlier feedback.
 func (r *feedbackReader) read(now time.Duration, h *history, fb *rtcp.TransportLayerCC) (outcomes []outcome, jumped bool) {
-	arrival, jumped := r.unwrap(now, fb.ReferenceTime)
+	clock := *r
+	arrival, jumped := clock.unwrap(now, fb.ReferenceTime)
 	r.outcomes = r.outcomes[:0]
 	seq := h.extend(fb.BaseSequenceNumber)
 	left := int(fb.PacketStatusCount)
@@ -63,7 +65,15 @@ func (r *feedbackReader) read(now time.Duration, h *history, fb *rtcp.TransportL
 	for _, chunk := range fb.PacketChunks {
 		switch chunk := chunk.(type) {
 		case *rtcp.RunLengthChunk:
-			for n := min(int(chunk.RunLength), left); n > 0 && left > 0; n-- {
+			n := min(int(chunk.RunLength), left)
+			if skip := int64(n); chunk.PacketStatusSymbol == rtcp.TypeTCCPacketNotReceived {
+				// A few bytes can claim the loss of 65,535 packets.
+				if seq < h.next {
+					skip = min(skip, max(h.oldest()-seq, 0))
+				}
+				seq, n, left = seq+skip, n-int(skip), left-int(skip)
+			}
+			for ; n > 0 && left > 0; n-- {
 				take(chunk.PacketStatusSymbol)
 			}
 		case *rtcp.StatusVectorChunk:
@@ -74,6 +84,11 @@ func (r *feedbackReader) read(now time.Duration, h *history, fb *rtcp.TransportL
 			}
 		}
 	}
+	if !slices.ContainsFunc(r.outcomes, func(o outcome) bool { return o.received }) {
+		return r.outcomes, false // nothing hangs on its clock
+	}
+	clock.outcomes = r.outcomes
+	*r = clock
 	return r.outcomes, jumped
 }
 

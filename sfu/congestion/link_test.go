@@ -15,7 +15,6 @@ type simPacket struct {
 	sent    ms
 	flow    int // 0 ours, 1 the competing one
 	frame   int // 0 none
-	last    bool
 	tcp     int
 	arrives ms
 }
@@ -103,13 +102,13 @@ func steps(first float64, changes ...[2]float64) func(ms) float64 {
 // tcpFlow is a flow with NewReno's congestion window (RFC 5681): slow start,
 // one packet per round trip after, halved by a loss.
 type tcpFlow struct {
-	from, to             ms
-	window, threshold    float64 // packets
-	outstanding, next    int
-	lastLoss             ms
-	arrivedBytes         int
-	acks                 []tcpAck
-	expected, lossesSeen int
+	from, to          ms
+	window, threshold float64 // packets
+	outstanding, next int
+	lastLoss          ms
+	arrivedBytes      int
+	acks              []tcpAck
+	expected          int
 }
 
 type tcpAck struct {

@@ -15,8 +15,11 @@ const (
 	// lossMargin is how much better, as a log-likelihood, a lower bound must
 	// explain the losses than a higher one: about a hundred to one.
 	lossMargin = 4.6
-	// lossOverload is a loss beyond all explaining: the link has narrowed.
+	// lossOverload is a loss beyond all explaining, if it is also that many
+	// standard deviations from what was usual: the link has narrowed.
 	lossOverload = 0.25
+	lossSurprise = 5
+	lossUsual    = 0.02 // at least
 )
 
 // lossBound is an upper bound on the estimate from losses, after the ideas of
@@ -69,7 +72,7 @@ func (l *lossBound) close(highest float64) (lowered bool) {
 	open.rate = float64(open.bytes) * 8 / (l.last - l.opened).Seconds()
 	l.open = lossObservation{}
 	share := open.lost / open.packets
-	if before := l.share(); open.packets >= 20 && share > lossOverload && share > before+lossOverload/2 || share > 0.5 {
+	if share > lossOverload && l.surprising(open) {
 		// What was seen before was another link.
 		l.observed, l.count = [lossWindow]lossObservation{open}, 1
 		l.bound = min(l.bound, highest, open.rate*(1-share))
@@ -100,6 +103,12 @@ func (l *lossBound) close(highest float64) (lowered bool) {
 		}
 	}
 	return lowered
+}
+
+// surprising says whether chance cannot have made the losses of an observation.
+func (l *lossBound) surprising(o lossObservation) bool {
+	usual := min(max(l.share(), lossUsual), lossOverload)
+	return o.lost-o.packets*usual > lossSurprise*math.Sqrt(o.packets*usual*(1-usual))
 }
 
 // share is the weighed loss, 0 to 1.

@@ -36,7 +36,6 @@ type reports struct {
 	expected, missing float64
 	stepped           time.Duration
 	lost              float64 // share in the last step
-	lowered           time.Duration
 
 	remb   float64
 	rembAt time.Duration

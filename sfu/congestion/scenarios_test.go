@@ -37,7 +37,7 @@ func TestStepDown(t *testing.T) {
 	}{
 		{"3 Mbps to 1 Mbps", 3e6, 1e6, 1, 1, nil},
 		{"1 Mbps to 333 kbps", 1e6, 333e3, 0, 1, nil},
-		{"to a seventeenth", 5e6, 300e3, 0, 4, nil},
+		{"to a seventeenth", 5e6, 300e3, 0, 6, nil},
 		// The other flow has made the threshold insensitive.
 		{"3 Mbps to 1 Mbps after another flow", 3e6, 1e6, 1, 1, &tcpFlow{from: 5_000, to: 16_000}},
 	} {
@@ -226,5 +226,55 @@ func TestPoorFeedback(t *testing.T) {
 				t.Errorf("the layer that fits the narrow link is sent %.0f%% of the time", 100*share)
 			}
 		})
+	}
+}
+
+// Links that are all the worse: the layer that fits must be kept all the same.
+func TestAwkwardLinks(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		s     scenario
+		layer int
+	}{
+		{"1 Mbps with 5% loss", scenario{capacity: constant(1e6), loss: 0.05}, 1},
+		{"300 kbps with 5% loss and 200 ms", scenario{capacity: constant(300e3), loss: 0.05, delay: 100}, 0},
+		{"800 kbps with 10% loss", scenario{capacity: constant(800e3), loss: 0.10}, 1},
+		{"keyframes as large as twelve frames", scenario{capacity: constant(1e6), keyframeFactor: 12}, 1},
+		{"the same on a wider link", scenario{capacity: constant(2.5e6), keyframeFactor: 12}, 2},
+		{"a queue of 40 ms", scenario{capacity: constant(1e6), buffer: 40}, 1},
+		{"jitter of 30 ms", scenario{capacity: constant(1e6), jitter: 30}, 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			tc.s.seconds = 60
+			r := simulate(t, tc.s)
+			r.log(5, 60)
+			if share := r.onLayer(tc.layer, 5, 60); share < 0.8 {
+				t.Errorf("the layer that fits is sent %.0f%% of the time", 100*share)
+			}
+		})
+	}
+}
+
+// A policer drops what is too much without delaying anything: only losses tell.
+func TestPolicer(t *testing.T) {
+	r := simulate(t, scenario{capacity: steps(3e6, [2]float64{30, 1e6}), buffer: 30, seconds: 60})
+	r.log(30, 60)
+	if down := r.falls(1, 30); down > 1 {
+		t.Errorf("down only after %.2f s", down)
+	}
+	if share := r.onLayer(1, 32, 60); share < 0.8 {
+		t.Errorf("the layer that fits is sent %.0f%% of the time", 100*share)
+	}
+}
+
+// Probes must stay small beside what the link carries.
+func TestProbesAreBounded(t *testing.T) {
+	for _, bps := range []float64{150e3, 300e3, 1e6, 1.9e6} {
+		r := simulate(t, scenario{capacity: constant(bps), seconds: 60})
+		padding := float64(r.padding) * 8 / 60
+		t.Logf("%.0f kbps: %.1f kbps of padding", bps/1000, padding/1000)
+		if padding > 0.15*bps {
+			t.Errorf("%.0f kbps of padding on a link of %.0f kbps", padding/1000, bps/1000)
+		}
 	}
 }

@@ -29,18 +29,15 @@ type scenario struct {
 	tcp      *tcpFlow
 	seconds  float64
 
-	feedback        ms      // interval; 0: 100 ms
-	feedbackLoss    float64 //
-	feedbackJitter  ms      // reorders
-	silent          func(ms) bool
-	drift           float64       // of the receiver's clock
-	clock           time.Duration // that it begins with
-	firstSeq        int           // packets sent before the beginning
-	noPadding       bool
-	remoteOnly      bool // REMB and receiver reports instead
-	keyframeFactor  float64
-	clockJumpAt     ms
-	feedbackMangler func(*rtcp.TransportLayerCC)
+	feedback       ms // interval; 0: 100 ms
+	feedbackLoss   float64
+	feedbackJitter ms            // reorders
+	silent         func(ms) bool // no feedback then
+	drift          float64       // of the receiver's clock
+	clock          time.Duration // that it begins with
+	firstSeq       int           // packets sent before the beginning
+	keyframeFactor float64       // times an average frame; 0: 5
+	clockJumpAt    ms
 }
 
 // The three simulcast layers of a camera.
@@ -64,7 +61,7 @@ type sample struct {
 	queue    ms
 }
 
-// outcome of a scenario.
+// run is what became of a scenario.
 type run struct {
 	t        *testing.T
 	scenario scenario
@@ -72,11 +69,9 @@ type run struct {
 	delays   [][2]ms  // arrival, one-way delay of our packets
 	frames   []ms     // arrivals of whole frames
 	switches []string //
-	lost     int      // our packets
+	dropped  int      // by the queue
 	padding  int      // bytes
-	bytes    int      // of media that arrived
 	stats    congestion.Stats
-	tcpShare func() int // bytes
 }
 
 // simulate drives the real estimator, prober and allocator over the link.
@@ -107,12 +102,9 @@ func simulate(t *testing.T, s scenario) *run {
 	var pacer []outgoing
 	paddingAt := -1.0
 	framePackets := map[int][2]int{} // sent, arrived
-	var rrExpected, rrLost, rembBytes int
-	var highest uint32
 	send := func(now ms, p simPacket) {
 		p.sent = now
 		p.seq = e.Sent(at(now), p.size)
-		highest++
 		l.send(now, p)
 	}
 	tick := func(now ms) {
@@ -127,7 +119,7 @@ func simulate(t *testing.T, s scenario) *run {
 				sending = target
 			}
 		}
-		if !s.noPadding && paddingAt < 0 {
+		if paddingAt < 0 {
 			paddingAt = now
 		}
 	}
@@ -188,10 +180,6 @@ func simulate(t *testing.T, s scenario) *run {
 				continue
 			}
 			out.delays = append(out.delays, [2]ms{p.arrives, p.arrives - p.sent})
-			rembBytes += p.size
-			if p.frame > 0 || p.size == 120 {
-				out.bytes += p.size
-			}
 			if p.frame > 0 {
 				f := framePackets[p.frame]
 				if f[1]++; f[1] == f[0] {
@@ -204,14 +192,10 @@ func simulate(t *testing.T, s scenario) *run {
 				clock += time.Hour
 			}
 			recorder.Record(2, p.seq, clock.Microseconds())
-			rrExpected++
 		}
-		if int(now)%int(s.feedback) == 0 && !(s.silent != nil && s.silent(now)) && !s.remoteOnly {
+		if int(now)%int(s.feedback) == 0 && !(s.silent != nil && s.silent(now)) {
 			for _, packet := range recorder.BuildFeedbackPacket() {
 				fb := packet.(*rtcp.TransportLayerCC)
-				if s.feedbackMangler != nil {
-					s.feedbackMangler(fb)
-				}
 				data, err := fb.Marshal()
 				if err != nil {
 					t.Fatal(err)
@@ -220,13 +204,6 @@ func simulate(t *testing.T, s scenario) *run {
 					back = append(back, message{now + s.delay + s.feedbackJitter*random.Float64(), data})
 				}
 			}
-		}
-		if s.remoteOnly && int(now)%1000 == 0 && now > 0 {
-			lost := int(highest) - rrExpected - rrLost - l.queued/packetSize
-			rrLost += max(lost, 0)
-			fraction := min(max(float64(lost)/float64(max(1, 50)), 0), 1)
-			e.ReceiverReport(at(now), []rtcp.ReceptionReport{{SSRC: 1, FractionLost: uint8(fraction * 255), LastSequenceNumber: highest}}, 40*time.Millisecond)
-			_ = rembBytes
 		}
 		keep := back[:0]
 		for _, m := range back {
@@ -247,11 +224,8 @@ func simulate(t *testing.T, s scenario) *run {
 		back = keep
 		out.samples = append(out.samples, sample{sending, e.Estimate(), l.queueDelay(now)})
 	}
-	out.lost = l.dropped
+	out.dropped = l.dropped
 	out.stats = e.Stats()
-	if s.tcp != nil {
-		out.tcpShare = func() int { return s.tcp.arrivedBytes }
-	}
 	return out
 }
 
@@ -360,6 +334,6 @@ func (r *run) log(from, to float64) {
 	r.t.Logf("estimate mean %.0f kbps; layers ≥0 %.0f%% ≥1 %.0f%% ≥2 %.0f%%; delay p50 %.0f p95 %.0f max %.0f ms; freezes %d, longest gap %.0f ms; padding %.1f kbps; dropped %d",
 		r.mean(from, to)/1000, 100*r.onLayer(0, from, to), 100*r.onLayer(1, from, to), 100*r.onLayer(2, from, to),
 		r.delay(0.5, from, to), r.delay(0.95, from, to), r.delay(1, from, to), freezes, longest,
-		float64(r.padding)*8/r.scenario.seconds/1000, r.lost)
+		float64(r.padding)*8/r.scenario.seconds/1000, r.dropped)
 	r.t.Logf("switches: %v; end: %+v", r.switches, r.stats)
 }
