@@ -46,6 +46,7 @@ type made struct {
 	key      bool // its picture is a keyframe
 	last     bool // of its picture
 	sync     bool
+	base     *made // the keyframe that began what it belongs to
 	refs     []*made
 	captured uint32 // in ticks of the publisher's clock
 	seqs     []uint16
@@ -69,6 +70,7 @@ type encoder struct {
 	seq       uint16
 	offset    uint32 // of its timestamps from the publisher's clock
 	pictures  int
+	base      *made
 	sinceKey  int
 	pid       int
 	number    int
@@ -119,6 +121,10 @@ func (e *encoder) next(captured uint32, key bool) []*made {
 			pid: e.pid, tl0: e.tl0, kix: e.kix,
 		}
 		e.number++
+		if key && s == 0 {
+			e.base = f
+		}
+		f.base = e.base
 		if !key {
 			// The newest frame of the next lower layer that has one since the
 			// last of this layer's group.

@@ -25,6 +25,8 @@ type Frame struct {
 	// Readable is false for a payload that is not of its codec's format, and
 	// for one that carries nothing.
 	Readable bool
+	// Late says that packets of a later picture were read before.
+	Late bool
 	// Starts and Ends say that the packet is the first or last one of the frame.
 	Starts, Ends bool
 	// Keyframe says that a decoder that knows nothing can start at this frame.
@@ -68,7 +70,7 @@ type Frame struct {
 }
 
 // Opens says whether a receiver that has nothing of the source yet can begin
-// with this packet.
+// with this packet, if it gets what follows in order.
 func (f *Frame) Opens() bool { return f.Readable && f.Keyframe && f.Starts }
 
 // refersTo lists how many numbers back the frames lie that this one refers to.
@@ -114,6 +116,7 @@ func (r *Reader) Read(codec Codec, seq uint16, timestamp uint32, marker bool, pa
 	if inOrder {
 		r.started, r.newest, r.timestamp = true, in, timestamp
 	}
+	f.Late = !inOrder && timestamp != r.timestamp
 	if len(payload) == 0 {
 		return
 	}

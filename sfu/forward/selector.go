@@ -87,7 +87,7 @@ const starvation = 10
 // Select decides on a packet with the extended sequence number n.
 func (s *Selector) Select(n int64, timestamp uint32, marker bool, f *Frame) Choice {
 	if !s.started {
-		if !f.Keyframe || !f.Starts {
+		if !f.Opens() {
 			return Choice{}
 		}
 		s.started = true
@@ -158,7 +158,7 @@ func (s *Selector) judge(in *span, marker bool, f *Frame) Choice {
 		c.mask = d.structure.contains[target] & d.active
 		c.tell = in.told
 	}
-	if f.Codec == VP9 || f.dependency.structure != nil {
+	if f.Codec == VP9 && f.Numbered || f.dependency.structure != nil {
 		c.Marker = marker || f.Ends && f.Spatial == layer.Spatial
 	}
 	return c
@@ -216,6 +216,9 @@ func (in *span) wants(layer Layer, f *Frame) bool {
 	case VP8:
 		return f.Temporal <= layer.Temporal
 	case VP9:
+		if !f.Numbered {
+			return true // frames that cannot be told apart are all sent
+		}
 		if f.Spatial > layer.Spatial || f.Temporal > layer.Temporal {
 			return false
 		}
@@ -318,7 +321,7 @@ func (s *Selector) raise(current Layer, f *Frame) Layer {
 		if f.Temporal > current.Temporal && f.Temporal <= s.target.Temporal &&
 			s.spans[0].wants(Layer{next.Spatial, f.Temporal}, f) {
 			// Who knows all references needs no bit, and trusts none.
-			if f.complete && s.refersToKept(f) || !f.complete && f.SwitchUp && f.Temporal == current.Temporal+1 {
+			if s.refersToKept(f) && (f.complete || f.SwitchUp && f.Temporal == current.Temporal+1) {
 				next.Temporal = f.Temporal
 			}
 		}
@@ -343,7 +346,7 @@ func (s *Selector) raise(current Layer, f *Frame) Layer {
 // settle notes what the fate of a packet, newer than all before, means for
 // those to come.
 func (s *Selector) settle(n int64, in *span, marker, forward bool, f *Frame) {
-	if f.Codec != VP9 && f.Codec != AV1 {
+	if f.Codec != VP9 && f.Codec != AV1 || !f.Numbered {
 		return
 	}
 	s.offered = max(s.offered, f.Spatial)

@@ -11,6 +11,9 @@ type Packet struct {
 	Payload    []byte // without padding
 	Descriptor []byte // the dependency descriptor's header extension, if any
 	Frame      *Frame // as a Reader of the source read it
+	// Cached says that the packet is one of those that the source's cache holds
+	// from a keyframe on, given in order to who has nothing yet.
+	Cached bool
 }
 
 // Rewritten is a packet as it goes out.
@@ -78,7 +81,8 @@ func NewVideo(clockRate uint32, reach int, seq uint16, timestamp uint32) *Video 
 	return &Video{stream: NewStream(clockRate, reach, seq, timestamp), target: HighestLayer}
 }
 
-// Switch makes the next packet that Opens the first one of the source id.
+// Switch makes the next packet that Opens, and is not Late unless Cached, the
+// first one of the source id.
 func (v *Video) Switch(id uint64) {
 	v.stream.Switch(id)
 	v.begin()
@@ -148,8 +152,8 @@ func (v *Video) Forward(now time.Time, p *Packet, scratch []byte, out *Rewritten
 	}
 	n := s.source.Unwrap(p.Seq)
 	if !l.selector.Started() {
-		if !f.Opens() {
-			return Leave
+		if !f.Opens() || f.Late && !p.Cached {
+			return Leave // what follows a late one went by
 		}
 		l.codec = f.Codec
 	}

@@ -132,8 +132,11 @@ func (p *vp9Pictures) parseStructure(payload []byte, at int) (next int) {
 func (p *vp9Pictures) number(picture int64, f *Frame) {
 	f.Numbered = true
 	f.Number = picture*vp9SpatialLayers + int64(f.Spatial)
-	if p.pending && picture > p.start {
+	// A keyframe begins the group anew, even if the packet with the structure
+	// is still to come.
+	if (p.pending || f.Keyframe) && picture > p.start {
 		p.before, p.start = p.start, picture
+		p.changed = p.changed && p.pending
 		if p.changed {
 			p.before = picture
 		}
