@@ -18,6 +18,10 @@ import (
 // writeTimeout bounds one write: a server that takes longer does not read.
 const writeTimeout = 10 * time.Second
 
+// firstReason is what a close code has added to the number of an error. After
+// SILENT the session goes on: for it, and for codes below, a client comes back.
+const firstReason = 4000
+
 // socket carries a session over WebSocket.
 type socket struct {
 	conn    *websocket.Conn
@@ -63,8 +67,8 @@ func (s *socket) read() (*protocol.ServerMessage, error) {
 	switch {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return nil, fmt.Errorf("%w (%v)", errSilent, s.silence)
-	case errors.As(err, &closed) && closed.Code == 4000+int(protocol.Error_FENCED):
-		return nil, protocol.Errorf(protocol.Error_FENCED, "%s", closed.Text)
+	case errors.As(err, &closed) && closed.Code > firstReason && closed.Code != firstReason+int(protocol.Error_SILENT):
+		return nil, protocol.Errorf(protocol.Error_Code(closed.Code-firstReason), "%s", closed.Text)
 	case err != nil:
 		return nil, err
 	}
