@@ -76,6 +76,8 @@ type encoder struct {
 	number    int
 	tl0, kix  uint8
 	newest    [8][8]*made // of each layer
+	without   int         // how many of the upper spatial layers are not made now
+	tell      bool        // AV1 tells which decode targets are active
 	templates []template
 	at        int // id of the first template
 }
@@ -113,11 +115,11 @@ func (e *encoder) next(captured uint32, key bool) []*made {
 		e.tl0++
 	}
 	var frames []*made
-	for s := range e.spatial {
+	for s := range e.spatial - e.without {
 		*e.ids++
 		f := &made{
 			shape: e.shape, id: *e.ids, source: e.source, picture: e.pictures, number: e.number,
-			s: s, t: t, key: key, last: s == e.spatial-1, captured: captured,
+			s: s, t: t, key: key, last: s == e.spatial-e.without-1, captured: captured,
 			pid: e.pid, tl0: e.tl0, kix: e.kix,
 		}
 		e.number++
@@ -374,12 +376,17 @@ func (e *encoder) descriptor(f *made, starts, ends bool) []byte {
 	b.put(int(bit(starts, 2)|bit(ends, 1)), 2)
 	b.put((index+e.at)%64, 6)
 	b.put(f.number&0xffff, 16)
-	if !structure && !customIndications && !customReferences && !customChains {
+	if !structure && !customIndications && !customReferences && !customChains && !e.tell {
 		return b.data
 	}
-	b.put(int(bit(structure, 16)|bit(customIndications, 4)|bit(customReferences, 2)|bit(customChains, 1)), 5)
+	b.put(int(bit(structure, 16)|bit(e.tell, 8)|bit(customIndications, 4)|bit(customReferences, 2)|bit(customChains, 1)), 5)
 	if structure {
 		e.putStructure(&b)
+	}
+	if e.tell {
+		for i := e.spatial*e.temporal - 1; i >= 0; i-- {
+			b.put(int(bit(i/e.temporal < e.spatial-e.without, 1)), 1)
+		}
 	}
 	if customIndications {
 		for _, i := range want.indications {

@@ -37,6 +37,9 @@ type Frame struct {
 	SwitchUp bool
 	// InterPicture says that the frame refers to frames of earlier pictures.
 	InterPicture bool
+	// InterLayer says that the frame refers to the layer below in its picture
+	// (VP9's D bit).
+	InterLayer bool
 	// NotForUpper says that no upper spatial layer of the picture refers to the
 	// frame (VP9's Z bit).
 	NotForUpper bool

@@ -502,27 +502,7 @@ func (s *sim) settle() {
 		s.picture()
 		s.nack()
 	}
-	got := map[*made]bool{}
-	for _, p := range s.got.inOrder() {
-		got[p.of] = !p.filled
-	}
-	top := min(int(s.wanted.Spatial), src.enc.spatial-1)
-	for _, f := range s.frames {
-		if f.source != src.enc.source || f.picture < first {
-			continue
-		}
-		want := f.s <= top && f.t <= int(s.wanted.Temporal)
-		if f.keyOnly && !f.key && f.s < top {
-			want = false
-		}
-		if f.codec == forward.VP9 && f.bits == 0 {
-			want = true
-		}
-		if got[f] != want {
-			layer, _ := s.video.Layer()
-			s.t.Fatalf("frame %d of S%dT%d: sent %v, with the target %v and %v in force:\n%s", f.id, f.s, f.t, got[f], s.wanted, layer, s.story(f))
-		}
-	}
+	s.checkLayers(src, first, s.wanted)
 }
 
 var modelShapes = []shape{

@@ -38,6 +38,7 @@ type span struct {
 	layer Layer
 	told  bool  // the layer changed without a keyframe
 	top   uint8 // highest spatial layer forwarded since the last keyframe
+	apart bool  // spatial layers refer to each other in keyframes only
 }
 
 // frameName tells a frame from its neighbours.
@@ -223,7 +224,7 @@ func (in *span) wants(layer Layer, f *Frame) bool {
 			return false
 		}
 		// In K-SVC the lower layers of a picture are of no use to the upper ones.
-		return f.Spatial >= min(in.top, layer.Spatial) || !f.NotForUpper || !f.InterPicture
+		return f.Spatial >= min(in.top, layer.Spatial) || !in.apart || !f.NotForUpper || !f.InterPicture
 	case AV1:
 		d := &f.dependency
 		return d.structure == nil || d.indication(d.structure.target(layer, d.active)) != notPresent
@@ -258,7 +259,7 @@ func (s *Selector) move(n int64, timestamp uint32, f *Frame) {
 	current := s.Current()
 	if f.Keyframe && f.Starts {
 		s.intact, s.offered, s.stuck, s.starved = 0xff, 0, false, 0
-		s.enter(span{from: n, layer: s.target})
+		s.enter(span{from: n, layer: s.target, apart: s.spans[0].apart})
 		return
 	}
 	// Down with a whole picture only: where packets are missing, what they
@@ -292,7 +293,7 @@ func (s *Selector) reachable(current uint8) bool {
 
 // change puts another layer in force from packet n on, without a keyframe.
 func (s *Selector) change(n int64, layer Layer) {
-	s.enter(span{from: n, layer: layer, told: true, top: s.spans[0].top})
+	s.enter(span{from: n, layer: layer, told: true, top: s.spans[0].top, apart: s.spans[0].apart})
 }
 
 // enter begins a span.
@@ -350,6 +351,9 @@ func (s *Selector) settle(n int64, in *span, marker, forward bool, f *Frame) {
 		return
 	}
 	s.offered = max(s.offered, f.Spatial)
+	if f.Spatial > 0 && f.InterPicture {
+		in.apart = !f.InterLayer
+	}
 	if forward {
 		in.top = max(in.top, f.Spatial)
 		s.starved = 0

@@ -194,3 +194,279 @@ func FuzzStream(f *testing.F) {
 		}
 	})
 }
+
+// What is left out on purpose closes up; what was lost stays a gap.
+func TestStreamClosesUpOverDrops(t *testing.T) {
+	type step struct {
+		drop, run bool
+		seq       uint16
+		want      uint16
+		not       bool // nothing is sent
+	}
+	for _, tc := range []struct {
+		name  string
+		first uint16
+		steps []step
+	}{
+		{"one packet", 100, []step{
+			{seq: 7, want: 100}, {seq: 8, drop: true, not: true}, {seq: 9, want: 101},
+		}},
+		{"over the source's wrap-around", 100, []step{
+			{seq: 65534, want: 100}, {seq: 65535, drop: true, not: true}, {seq: 0, drop: true, not: true}, {seq: 1, want: 101},
+		}},
+		{"over the stream's wrap-around", 65535, []step{
+			{seq: 7, want: 65535}, {seq: 8, drop: true, not: true}, {seq: 9, want: 0},
+		}},
+		{"a loss among drops stays a gap", 100, []step{
+			{seq: 7, want: 100}, {seq: 8, drop: true, not: true}, {seq: 10, drop: true, not: true}, {seq: 11, want: 102},
+		}},
+		{"a late packet fills its gap among drops", 100, []step{
+			{seq: 7, want: 100}, {seq: 8, drop: true, not: true}, {seq: 10, drop: true, not: true}, {seq: 11, want: 102},
+			{seq: 9, want: 101},
+		}},
+		{"a late drop fills its gap with nothing", 100, []step{
+			{seq: 7, want: 100}, {seq: 9, want: 102}, {seq: 8, drop: true, want: 101},
+		}},
+		{"a late drop before anything followed leaves no gap", 100, []step{
+			{seq: 7, want: 100}, {seq: 9, drop: true, not: true}, {seq: 8, drop: true, not: true}, {seq: 10, want: 101},
+		}},
+		{"a late packet before anything followed is sent", 100, []step{
+			{seq: 7, want: 100}, {seq: 9, drop: true, not: true}, {seq: 8, want: 101}, {seq: 10, want: 102},
+		}},
+		{"what is missing in a dropped frame is dropped", 100, []step{
+			{seq: 7, want: 100}, {seq: 8, drop: true, not: true}, {seq: 10, drop: true, run: true, not: true}, {seq: 11, want: 101},
+			{seq: 9, drop: true, not: true}, {seq: 9, not: true},
+		}},
+		{"what was dropped is not sent later", 100, []step{
+			{seq: 7, want: 100}, {seq: 8, drop: true, not: true}, {seq: 9, want: 101}, {seq: 8, not: true},
+		}},
+		{"what was sent is not filled", 100, []step{
+			{seq: 7, want: 100}, {seq: 7, drop: true, not: true},
+		}},
+		{"drops before the first packet are no matter", 100, []step{
+			{seq: 6, drop: true, not: true}, {seq: 7, want: 100}, {seq: 6, drop: true, not: true},
+		}},
+		{"a drop much too late is forgotten", 100, []step{
+			{seq: 7, want: 100}, {seq: 1000, want: 1093}, {seq: 400, drop: true, not: true},
+		}},
+		{"a jump ahead over all that is remembered", 100, []step{
+			{seq: 7, want: 100}, {seq: 8, drop: true, not: true}, {seq: 9, want: 101}, {seq: 20000, want: 20092},
+			{seq: 20001, drop: true, not: true}, {seq: 20002, want: 20093}, {seq: 20001, not: true},
+		}},
+		{"a run longer than all that is remembered", 100, []step{
+			{seq: 7, want: 100}, {seq: 8, drop: true, not: true}, {seq: 5000, drop: true, run: true, not: true}, {seq: 5001, want: 4580},
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := forward.NewStream(90000, 512, tc.first, 0)
+			s.Switch(1)
+			for i, step := range tc.steps {
+				var out uint16
+				var ok bool
+				if step.drop {
+					out, _, ok = s.Drop(step.seq, 0, step.run)
+				} else {
+					out, _, ok = s.Rewrite(start, step.seq, 0)
+				}
+				if ok == step.not || ok && out != step.want {
+					t.Fatalf("step %d: got %d, %v; want %d, %v", i, out, ok, step.want, !step.not)
+				}
+				if !ok {
+					continue
+				}
+				if origin, found := s.Origin(out); !found || origin.Seq != step.seq {
+					t.Fatalf("step %d: %d comes from %+v, %v", i, out, origin, found)
+				}
+			}
+		})
+	}
+}
+
+// Any mix of packets and drops, over many wrap-arounds: numbers stay without
+// gap, and lead back to where they came from.
+func TestOriginReachesOverDrops(t *testing.T) {
+	s := forward.NewStream(90000, 512, 65000, 0)
+	s.Switch(1)
+	type sent struct{ out, in uint16 }
+	var all []sent
+	next := uint16(65000)
+	for i := range 300_000 {
+		in := uint16(i + 30000)
+		// Once a while long stretches are left out.
+		if i > 0 && (i%3 == 1 || i%2000 > 1700) {
+			s.Drop(in, 0, i%2 == 0)
+			continue
+		}
+		out, _, ok := s.Rewrite(start, in, 0)
+		if !ok || out != next {
+			t.Fatalf("packet %d became %d, %v; want %d", i, out, ok, next)
+		}
+		next++
+		all = append(all, sent{out, in})
+		back := all[max(0, len(all)-1-i%150)]
+		origin, ok := s.Origin(back.out)
+		if far := in - back.in; ok != (far < 512) && far != 511 && far != 512 || ok && origin.Seq != back.in {
+			t.Fatalf("%d, %d packets ago, comes from %+v, %v; want %d", back.out, far, origin, ok, back.in)
+		}
+	}
+}
+
+func TestOriginOfEarlierSourcesKnowsTheirDrops(t *testing.T) {
+	s := forward.NewStream(90000, 512, 100, 0)
+	s.Switch(1)
+	for i := range uint16(10) {
+		if i%2 == 1 {
+			s.Drop(50+i, 0, false)
+			continue
+		}
+		s.Rewrite(start, 50+i, 0) // 50, 52 … 58 are 100 … 104
+	}
+	s.Switch(2)
+	s.Rewrite(start, 9000, 0) // 105
+	s.Drop(9001, 0, false)
+	s.Rewrite(start, 9002, 0) // 106
+	for _, tc := range []struct {
+		out uint16
+		id  uint64
+		seq uint16
+	}{{100, 1, 50}, {101, 1, 52}, {104, 1, 58}, {105, 2, 9000}, {106, 2, 9002}} {
+		if got, ok := s.Origin(tc.out); !ok || got.ID != tc.id || got.Seq != tc.seq {
+			t.Errorf("Origin(%d) = %+v, %v; want %d, %d", tc.out, got, ok, tc.id, tc.seq)
+		}
+	}
+}
+
+// Two sources of one publisher whose timestamps differ by a known offset: the
+// stream's time goes on exactly, however late packets came.
+func TestAlignedSwitches(t *testing.T) {
+	const second = 90000
+	type step struct {
+		change  uint64
+		offset  int64
+		aligned bool
+		at      time.Duration
+		ts      uint32
+		want    uint32
+	}
+	for _, tc := range []struct {
+		name  string
+		steps []step
+	}{
+		{"exact, though the packet came late", []step{
+			{change: 1, ts: 1000, want: 0},
+			{change: 2, aligned: true, offset: 1000 - 50000, at: 80 * time.Millisecond, ts: 50000 + 3000, want: 3000},
+			{at: 90 * time.Millisecond, ts: 50000 + 6000, want: 6000},
+		}},
+		{"without alignment the delay is in it", []step{
+			{change: 1, ts: 1000, want: 0},
+			{change: 2, at: 80 * time.Millisecond, ts: 50000 + 3000, want: 7200},
+		}},
+		{"timestamps wrap", []step{
+			{change: 1, ts: 0xfffffff0, want: 0},
+			{change: 2, aligned: true, offset: 0xfffffff0 - 5, at: 33 * time.Millisecond, ts: 3005, want: 3000},
+		}},
+		{"the same instant steps by one tick", []step{
+			{change: 1, ts: 1000, want: 0},
+			{change: 2, aligned: true, offset: 1000 - 50000, ts: 50000, want: 1},
+		}},
+		{"an older picture does not step back", []step{
+			{change: 1, ts: 1000, want: 0},
+			{at: 33 * time.Millisecond, ts: 4000, want: 3000},
+			{change: 2, aligned: true, offset: 1000 - 50000, at: 40 * time.Millisecond, ts: 50000, want: 3001},
+			{at: 70 * time.Millisecond, ts: 53000, want: 6001},
+		}},
+		{"what was added then is taken back at the next switch", []step{
+			{change: 1, ts: 1000, want: 0},
+			{at: 33 * time.Millisecond, ts: 4000, want: 3000},
+			{change: 2, aligned: true, offset: 1000 - 50000, at: 40 * time.Millisecond, ts: 50000, want: 3001},
+			{change: 1, aligned: true, offset: 50000 - 1000, at: 100 * time.Millisecond, ts: 1000 + 9000, want: 9000},
+		}},
+		{"over a source that never sent", []step{
+			{change: 1, ts: 1000, want: 0},
+			{change: 2, aligned: true, offset: 1000 - 50000},
+			{change: 3, aligned: true, offset: 50000 - 7000, at: 50 * time.Millisecond, ts: 7000 + 3000, want: 3000},
+		}},
+		{"over one that never sent and whose time is not known", []step{
+			{change: 1, ts: 1000, want: 0},
+			{change: 2},
+			{change: 3, aligned: true, offset: 50000 - 7000, at: 50 * time.Millisecond, ts: 7000 + 3000, want: 4500},
+		}},
+		{"after a long silence", []step{
+			{change: 1, ts: 1000, want: 0},
+			{change: 2, aligned: true, offset: 1000 - 50000, at: time.Hour, ts: 50000 + 3600*second, want: 3600 * second},
+		}},
+		{"an offset far ahead of real time is not followed", []step{
+			{change: 1, ts: 1000, want: 0},
+			{change: 2, aligned: true, offset: 1000 - 50000 + 5*second, at: 100 * time.Millisecond, ts: 50000, want: 9000},
+		}},
+		{"an offset far back is not followed", []step{
+			{change: 1, ts: 1000, want: 0},
+			{change: 2, aligned: true, offset: 1000 - 50000 - 5*second, at: 100 * time.Millisecond, ts: 50000, want: 9000},
+		}},
+		{"nothing to align with", []step{
+			{change: 1, aligned: true, offset: 77, ts: 1000, want: 0},
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := forward.NewStream(second, 512, 0, 0)
+			for i, step := range tc.steps {
+				switch {
+				case step.aligned:
+					s.SwitchAligned(step.change, uint32(step.offset))
+				case step.change != 0:
+					s.Switch(step.change)
+				}
+				if step.ts == 0 {
+					continue
+				}
+				if _, got, ok := s.Rewrite(start.Add(step.at), uint16(i), step.ts); !ok || got != step.want {
+					t.Fatalf("step %d: at %d, %v; want %d", i, got, ok, step.want)
+				}
+			}
+		})
+	}
+}
+
+// Thousands of aligned switches do not add up to an error.
+func TestManySwitchesDoNotDrift(t *testing.T) {
+	s := forward.NewStream(90000, 512, 0, 0)
+	now := start
+	offsets := [2]uint32{1000, 4_000_000_000}
+	s.Switch(0)
+	for i := range uint32(20_000) {
+		source := i / 2 % 2
+		if i > 0 && i%2 == 0 {
+			s.SwitchAligned(uint64(source), offsets[1-source]-offsets[source])
+		}
+		// One of them begins with a picture that the other has sent already.
+		captured := 3000 * i
+		if i%4 == 0 && i > 0 {
+			captured -= 3000
+		}
+		now = start.Add(time.Duration(i) * time.Second / 30)
+		_, got, ok := s.Rewrite(now, uint16(i), captured+offsets[source])
+		if lead := int32(got - captured); !ok || lead < 0 || lead > 1 {
+			t.Fatalf("picture %d is %d ticks off", i, lead)
+		}
+	}
+}
+
+func TestReportsGiveTheOffset(t *testing.T) {
+	at := func(d time.Duration) time.Time { return start.Add(d) }
+	for _, tc := range []struct {
+		name       string
+		from, to   forward.SenderReport
+		wantOffset uint32
+	}{
+		{"reports of one moment", forward.SenderReport{NTP: at(0), RTP: 500}, forward.SenderReport{NTP: at(0), RTP: 2000}, 1500},
+		{"the other is later", forward.SenderReport{NTP: at(0), RTP: 500}, forward.SenderReport{NTP: at(time.Second), RTP: 92000}, 1500},
+		{"the other is earlier", forward.SenderReport{NTP: at(time.Second), RTP: 90500}, forward.SenderReport{NTP: at(0), RTP: 2000}, 1500},
+		{"over a wrap-around", forward.SenderReport{NTP: at(0), RTP: 500}, forward.SenderReport{NTP: at(-time.Second), RTP: 0xffffffff - 89999}, 0xffffffff - 499},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := tc.from.OffsetTo(tc.to, 90000); got != tc.wantOffset {
+				t.Fatalf("the offset is %d, want %d", got, tc.wantOffset)
+			}
+		})
+	}
+}

@@ -18,10 +18,10 @@ type vp9Pictures struct {
 	group [255]vp9GroupPicture
 	size  int // of the group; 0 is unknown
 	// The picture, extended, that the group was told with, and before that.
-	start, before        int64
-	changed              bool // the group is not what it was before
-	pending              bool // the group was told in the packet just parsed
-	flexible, interLayer bool // of that packet
+	start, before int64
+	changed       bool // the group is not what it was before
+	pending       bool // the group was told in the packet just parsed
+	flexible      bool // of that packet
 }
 
 // vp9GroupPicture is one picture of a group (RFC 9628, 4.2.1).
@@ -42,7 +42,7 @@ func (p *vp9Pictures) parse(payload []byte, f *Frame) bool {
 	f.Starts, f.Ends = first&b != 0, first&e != 0
 	f.InterPicture = first&predicted != 0
 	f.NotForUpper = first&z != 0
-	p.flexible, p.interLayer, p.pending = first&flexible != 0, false, false
+	p.flexible, p.pending = first&flexible != 0, false
 	at := 1
 	if first&i != 0 {
 		if at = readPictureID(payload, at, f); at == 0 {
@@ -58,7 +58,7 @@ func (p *vp9Pictures) parse(payload []byte, f *Frame) bool {
 		f.Temporal = payload[at] >> 5
 		f.SwitchUp = payload[at]&0x10 != 0
 		f.Spatial = payload[at] >> 1 & 0x07
-		p.interLayer = payload[at]&0x01 != 0 && f.Spatial > 0
+		f.InterLayer = payload[at]&0x01 != 0 && f.Spatial > 0
 		at++
 		if !p.flexible {
 			if len(payload) <= at {
@@ -158,7 +158,7 @@ func (p *vp9Pictures) number(picture int64, f *Frame) {
 			}
 		}
 	}
-	if p.interLayer {
+	if f.InterLayer {
 		f.refer(1)
 	}
 }

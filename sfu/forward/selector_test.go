@@ -1,0 +1,230 @@
+package forward_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/hiroba-rtc/hiroba/sfu/forward"
+)
+
+// change is a new target, from one that is settled.
+type change struct {
+	name     string
+	shape    shape
+	from, to forward.Layer
+	within   int  // pictures until the new target is what is sent
+	key      bool // a keyframe is needed for it
+}
+
+func layer(spatial, temporal uint8) forward.Layer {
+	return forward.Layer{Spatial: spatial, Temporal: temporal}
+}
+
+func changes() (all []change) {
+	for _, s := range []shape{
+		{codec: forward.VP8, spatial: 1, temporal: 2, bits: 15},
+		{codec: forward.VP8, spatial: 1, temporal: 3, bits: 15},
+		{codec: forward.VP9, spatial: 1, temporal: 3, bits: 15},
+		{codec: forward.VP9, spatial: 1, temporal: 3, bits: 15, flexible: true},
+		{codec: forward.AV1, spatial: 1, temporal: 3},
+	} {
+		top, up := uint8(s.temporal-1), 4
+		if s.codec == forward.VP8 {
+			up = 8 // one layer after the other
+		}
+		all = append(all,
+			change{"temporal layers off", s, layer(0, top), layer(0, 0), 1, false},
+			change{"one temporal layer off", s, layer(0, top), layer(0, top-1), 1, false},
+			change{"temporal layers on", s, layer(0, 0), layer(0, top), up, false},
+			change{"one temporal layer on", s, layer(0, 0), layer(0, 1), 4, false},
+			change{"more than there is", s, layer(0, top), layer(3, 5), 1, false},
+		)
+	}
+	for _, s := range []shape{
+		{codec: forward.VP9, spatial: 3, temporal: 3, bits: 15},
+		{codec: forward.VP9, spatial: 3, temporal: 3, bits: 15, flexible: true},
+		{codec: forward.AV1, spatial: 3, temporal: 3},
+	} {
+		all = append(all,
+			change{"to the base", s, layer(2, 2), layer(0, 0), 1, false},
+			change{"one size less", s, layer(2, 2), layer(1, 2), 1, false},
+			change{"a lower rate", s, layer(2, 2), layer(2, 0), 1, false},
+			change{"one size more", s, layer(1, 2), layer(2, 2), 4, true},
+			change{"from the base to all", s, layer(0, 0), layer(2, 2), 4, true},
+			change{"a higher rate", s, layer(1, 0), layer(1, 2), 4, false},
+			change{"larger, but slower", s, layer(0, 2), layer(2, 0), 4, true},
+			change{"smaller, but faster", s, layer(2, 0), layer(0, 2), 5, false},
+			change{"more than there is", s, layer(2, 2), layer(3, 5), 1, false},
+		)
+	}
+	for _, s := range []shape{
+		{codec: forward.VP9, spatial: 3, temporal: 3, bits: 15, keyOnly: true},
+		{codec: forward.VP9, spatial: 2, temporal: 1, bits: 15, keyOnly: true, flexible: true},
+		{codec: forward.AV1, spatial: 3, temporal: 3, keyOnly: true},
+		{codec: forward.AV1, spatial: 2, temporal: 2, keyOnly: true},
+	} {
+		top := layer(uint8(s.spatial-1), uint8(s.temporal-1))
+		all = append(all,
+			change{"to the base, with a keyframe", s, top, layer(0, 0), 4, true},
+			change{"from the base to all", s, layer(0, 0), top, 4, true},
+			change{"more than there is", s, top, layer(3, 5), 1, false},
+		)
+		if s.temporal > 1 {
+			all = append(all,
+				change{"a lower rate", s, top, layer(top.Spatial, 0), 1, false},
+				change{"a higher rate", s, layer(top.Spatial, 0), top, 4, false},
+				change{"a lower rate of the base", s, layer(0, 1), layer(0, 0), 1, false},
+			)
+		}
+	}
+	return all
+}
+
+// A new target is reached as soon as the structure lets it, and a keyframe is
+// asked for only when nothing else helps.
+func TestTargetsAreReached(t *testing.T) {
+	for _, tc := range changes() {
+		t.Run(fmt.Sprintf("%v: %s", tc.shape, tc.name), func(t *testing.T) {
+			// From each place in the group.
+			for phase := range 4 {
+				s := newSim(t, uint64(phase), network{}, tc.shape)
+				src := s.sources[0]
+				s.target(tc.from)
+				for range 20 + phase {
+					s.picture()
+				}
+				keys := src.enc.kix
+				s.target(tc.to)
+				for range tc.within {
+					s.picture()
+				}
+				got := len(s.got.packets)
+				first := src.enc.pictures + 1
+				for range 8 {
+					s.picture()
+				}
+				if len(s.got.packets) == got {
+					t.Fatal("nothing is sent any more")
+				}
+				s.checkLayers(src, first, tc.to)
+				if keyframes := src.enc.kix - keys; (keyframes > 0) != tc.key || keyframes > 1 {
+					t.Fatalf("phase %d: %d keyframes were asked for", phase, keyframes)
+				}
+				s.check()
+			}
+		})
+	}
+}
+
+// checkLayers: from a picture of a source on, the layers of a target are sent,
+// and nothing else is.
+func (s *sim) checkLayers(src *sourceSim, first int, target forward.Layer) {
+	s.t.Helper()
+	got := map[*made]bool{}
+	for _, p := range s.got.inOrder() {
+		got[p.of] = !p.filled
+	}
+	top := min(int(target.Spatial), src.enc.spatial-1)
+	for _, f := range s.frames {
+		if f.source != src.enc.source || f.picture < first {
+			continue
+		}
+		want := f.s <= top && f.t <= int(target.Temporal)
+		if f.keyOnly && !f.key && f.s < top {
+			want = false
+		}
+		if f.codec == forward.VP9 && f.bits == 0 {
+			want = true
+		}
+		if got[f] != want {
+			layer, _ := s.video.Layer()
+			s.t.Fatalf("frame %d of S%dT%d: sent %v, with the target %v and %v in force:\n%s", f.id, f.s, f.t, got[f], target, layer, s.story(f))
+		}
+	}
+}
+
+// A publisher that takes away its upper layers, with or without saying so, and
+// brings them back.
+func TestLayersThatEnd(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		shape shape
+		key   bool // a keyframe is asked for
+	}{
+		{"vp9", shape{codec: forward.VP9, spatial: 3, temporal: 1, bits: 15, flexible: true}, false},
+		{"vp9, layers of their own", shape{codec: forward.VP9, spatial: 3, temporal: 1, bits: 15, flexible: true, keyOnly: true}, true},
+		{"av1, layers of their own", shape{codec: forward.AV1, spatial: 3, temporal: 1, keyOnly: true}, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newSim(t, 5, network{}, tc.shape)
+			src := s.sources[0]
+			for range 10 {
+				s.picture()
+			}
+			keys := src.enc.kix
+			src.enc.without = 1
+			src.enc.tell = tc.shape.codec == forward.AV1
+			for range 20 {
+				s.picture()
+			}
+			if got := src.enc.kix != keys; got != tc.key {
+				t.Fatalf("a keyframe was asked for: %v", got)
+			}
+			first := src.enc.pictures + 1
+			for range 5 {
+				s.picture()
+			}
+			s.checkLayers(src, first, layer(1, 7))
+			s.check()
+		})
+	}
+}
+
+// Before a keyframe nothing is sent, and one is asked for.
+func TestNothingIsSentBeforeAKeyframe(t *testing.T) {
+	for _, shape := range modelShapes {
+		s := newSim(t, 1, network{}, shape)
+		src := s.sources[0]
+		src.enc.next(s.tick, true) // a keyframe from before the receiver came
+		for range 2 {
+			s.picture()
+		}
+		if len(s.got.packets) > 0 || !s.video.NeedsKeyframe() {
+			t.Errorf("%v: %d packets before a keyframe", shape, len(s.got.packets))
+		}
+		if _, ok := s.video.Layer(); ok {
+			t.Errorf("%v: a layer is in force before a keyframe", shape)
+		}
+		for range 3 {
+			s.picture()
+		}
+		if len(s.got.packets) == 0 || s.video.NeedsKeyframe() {
+			t.Errorf("%v: %d packets after a keyframe", shape, len(s.got.packets))
+		}
+	}
+}
+
+// A Selector alone decides as it does within a Video.
+func TestSelectorStandsAlone(t *testing.T) {
+	var s forward.Selector
+	var r forward.Reader
+	s.SetTarget(layer(0, 0))
+	ids := 0
+	sim := newSim(t, 1, network{}, shape{codec: forward.VP8, spatial: 1, temporal: 3, bits: 15})
+	e := newEncoder(sim.rng, sim.sources[0].enc.shape, 1, &ids)
+	n := int64(1000)
+	for i := range 12 {
+		for _, p := range e.pack(e.next(uint32(i)*3000, false)) {
+			var f forward.Frame
+			r.Read(forward.VP8, p.Seq, p.Timestamp, p.Marker, p.Payload, nil, &f)
+			c := s.Select(n, p.Timestamp, p.Marker, &f)
+			if c.Forward != (p.of.t == 0) || c.Run != (p.of.t > 0 && p.part > 0) {
+				t.Fatalf("packet %d of a frame of T%d: %+v", p.part, p.of.t, c)
+			}
+			n++
+		}
+	}
+	if s.Current() != layer(0, 0) || !s.Started() || s.NeedsKeyframe() {
+		t.Fatalf("%v is in force", s.Current())
+	}
+}
