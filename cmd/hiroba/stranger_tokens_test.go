@@ -5,11 +5,10 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/gorilla/websocket"
 
 	"github.com/hiroba-rtc/hiroba/configs"
 	"github.com/hiroba-rtc/hiroba/signaling/auth"
@@ -22,6 +21,12 @@ import (
 func withKeys(c *configs.Config) {
 	generous(c)
 	c.Keys = apiKeys
+}
+
+// askingWays are those that differ in how they ask the server: plain polls are
+// polls that do not wait.
+func askingWays() []way {
+	return slices.DeleteFunc(ways(), func(w way) bool { return w.transport == client.PlainPoll })
 }
 
 // bringing gives a client an access token.
@@ -69,7 +74,7 @@ func TestStrangersTokens(t *testing.T) {
 	unknownKey := tokenBy(t, "old=another secret of thirty-two bytes!!", "old", auth.Access{Room: "tea", Grants: auth.AllGrants}, time.Hour)
 	richer := strings.Split(good, ".")
 	richer[1] = text([]byte(`{"room":"*","exp":4102444800,"grants":["admin"]}`))
-	for _, w := range ways() {
+	for _, w := range askingWays() {
 		t.Run(w.name, func(t *testing.T) {
 			ann := talk(t, url, w, bringing(good))
 			for _, tc := range []struct {
@@ -111,44 +116,11 @@ func (p *talker) request(m *protocol.ClientMessage, want protocol.Error_Code) {
 	}
 }
 
-// Without a token nobody gets in, and nothing that needs one can be said.
-func TestStrangersWithoutAToken(t *testing.T) {
-	_, url := runServer(t, withKeys)
-	refusedWith(t, url, protocol.Error_ACCESS_REQUIRED, func() error {
-		dialer := websocket.Dialer{Subprotocols: []string{protocol.JSON.Subprotocol()}}
-		conn, _, err := dialer.Dial("ws"+strings.TrimPrefix(url, "http")+"/v1/signal", nil)
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
-		r := &raw{conn, t}
-		r.say(joinTea)
-		reason := r.next().GetError()
-		if closed := r.closes(); closed.Code != 4022 {
-			t.Errorf("closed with %v", closed)
-		}
-		return reason
-	})
-	refusedWith(t, url, protocol.Error_ACCESS_REQUIRED, func() error {
-		p, say := stream(t, http2Client(t), url, nil)
-		say(joinRoom("tea"))
-		return p.next().GetError()
-	})
-	for _, transport := range []client.Transport{client.GRPCWeb, client.SSE, client.Poll, client.PlainPoll} {
-		t.Run(string(transport), func(t *testing.T) {
-			refusedWith(t, url, protocol.Error_ACCESS_REQUIRED, func() error {
-				_, err := tryTalk(t, url, way{string(transport), transport, protocol.JSON}, func(o *client.Options) { o.NoReconnect = true })
-				return err
-			})
-		})
-	}
-}
-
 // Nobody comes into a session but with its own resume token, and with that only
 // once: as soon as the next one was used, it opens nothing.
 func TestStrangersResumeTokens(t *testing.T) {
 	_, url := runServer(t, withKeys)
-	for _, w := range ways() {
+	for _, w := range askingWays() {
 		t.Run(w.name, func(t *testing.T) {
 			ann, bob := talk(t, url, w, bringing(allowed(t, "ann"))), talk(t, url, w, bringing(allowed(t, "bob")))
 			gone := talk(t, url, w, bringing(allowed(t, "gone")))
@@ -221,13 +193,13 @@ func TestStrangersResumeTokens(t *testing.T) {
 func TestAReplayedAccessTokenCounts(t *testing.T) {
 	_, url := runServer(t, func(c *configs.Config) {
 		withKeys(c)
-		c.Limits.SessionsPerUser = len(ways())
+		c.Limits.SessionsPerUser = len(askingWays())
 	})
 	token := allowed(t, "ann")
-	for _, w := range ways() {
+	for _, w := range askingWays() {
 		talk(t, url, w, bringing(token))
 	}
-	for _, w := range ways() {
+	for _, w := range askingWays() {
 		refusedWith(t, url, protocol.Error_TOO_MANY_SESSIONS, func() error {
 			_, err := tryTalk(t, url, w, bringing(token))
 			return err
