@@ -148,8 +148,11 @@ func (s *socket) say(message *protocol.ClientMessage) error {
 	return s.frame(opText, data)
 }
 
-// ping is a heartbeat that acknowledges.
+// ping is a heartbeat that acknowledges, in the SDK's words.
 func (s *socket) ping(ack uint64) error {
+	if s.format == protocol.JSON {
+		return s.frame(opText, fmt.Appendf(nil, `{"ack":"%d","ping":{}}`, ack))
+	}
 	return s.say(&protocol.ClientMessage{Ack: ack, Body: &protocol.ClientMessage_Ping{Ping: &protocol.Ping{}}})
 }
 

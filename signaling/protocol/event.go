@@ -72,6 +72,10 @@ func (e *Event) Append(dst []byte, format Format, seq uint64, re string) []byte 
 func (e *Event) body(format Format) []byte {
 	encoded := &e.encoded[format]
 	encoded.once.Do(func() {
+		if pong := e.message.GetPong(); pong != nil && format == JSON {
+			encoded.body = appendPong(nil, pong)
+			return
+		}
 		body, err := format.Marshal(e.message)
 		if err != nil {
 			panic("protocol: a server message that does not encode: " + err.Error())

@@ -7,8 +7,8 @@
 package session
 
 import (
-	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/hiroba-rtc/hiroba/signaling/protocol"
@@ -34,12 +34,11 @@ const readAtOnce = 64
 // Session is one peer's link. All methods are safe for concurrent use and
 // none of them waits for the network.
 type Session struct {
-	id string
-	// life ends with the session.
-	life context.Context
-	kill context.CancelFunc
+	id   string
+	done chan struct{} // closed with the session
 
 	mu       sync.Mutex // guards all below
+	endings  []*func()  // called when it has ended
 	outbox   *Outbox
 	tickets  tickets
 	attached *Attachment
@@ -53,8 +52,7 @@ type Session struct {
 // New makes a session that nothing is attached to. The id names it and is no
 // secret.
 func New(id string, bounds Bounds) *Session {
-	life, kill := context.WithCancel(context.Background())
-	return &Session{id: id, life: life, kill: kill, outbox: NewOutbox(bounds)}
+	return &Session{id: id, done: make(chan struct{}), outbox: NewOutbox(bounds)}
 }
 
 // ID names the session.
@@ -105,19 +103,47 @@ func (s *Session) put(event *protocol.Event, re string) bool {
 // end is called with mu held. After an abrupt end nothing more is read.
 func (s *Session) end(reason *protocol.Error, abrupt bool) {
 	s.ended, s.reason, s.abrupt = true, reason, abrupt
-	s.kill()
+	close(s.done)
+	for _, f := range s.endings {
+		go (*f)()
+	}
+	s.endings = nil
 	s.notify()
 }
 
 // Open says whether the session goes on.
-func (s *Session) Open() bool { return s.life.Err() == nil }
+func (s *Session) Open() bool {
+	select {
+	case <-s.done:
+		return false
+	default:
+		return true
+	}
+}
 
 // Done is closed when the session has ended.
-func (s *Session) Done() <-chan struct{} { return s.life.Done() }
+func (s *Session) Done() <-chan struct{} { return s.done }
 
 // OnEnd calls f in its own goroutine when the session has ended, unless stop
-// is called before.
-func (s *Session) OnEnd(f func()) (stop func() bool) { return context.AfterFunc(s.life, f) }
+// is called before. stop reports whether it has kept f from being called.
+func (s *Session) OnEnd(f func()) (stop func() bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		go f()
+		return func() bool { return false }
+	}
+	s.endings = append(s.endings, &f)
+	return func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		i := slices.Index(s.endings, &f)
+		if i >= 0 {
+			s.endings = slices.Delete(s.endings, i, i+1)
+		}
+		return i >= 0
+	}
+}
 
 // Reason says why the session ended; nil before, and when the client left.
 func (s *Session) Reason() *protocol.Error {

@@ -30,9 +30,8 @@ const (
 // waits for one.
 var incoming = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// link is one connection. Its goroutine reads; another one writes, but only
-// for as long as there is something to write, so that an idle link has one
-// stack.
+// link is one connection. One goroutine reads; another one writes, but only for
+// as long as there is something to write, so that an idle link has one stack.
 type link struct {
 	handler *Handler
 	conn    *websocket.Conn
@@ -40,28 +39,60 @@ type link struct {
 	format  protocol.Format
 	visitor *signaling.Visitor
 	hold    *signaling.Attachment
+	unhurry func() bool // stops hurry from being called
+	rest    func()      // stops tick from being called
 	heard   atomic.Bool // something came since the last beat
 	silent  atomic.Bool // the reader gave up waiting
 	writer
 }
 
-func (l *link) run(hold signaling.Hold) {
+// begin attaches the connection and serves it until it ends.
+func (l *link) begin(hold signaling.Hold) {
 	var refusal *protocol.Error
 	if l.hold, refusal = l.visitor.Attach(hold); refusal != nil {
 		l.close(refusal)
+		l.gone()
 		return
 	}
-	// A client that does not read or answer must not hold up the end of its
-	// connection.
-	stop := l.visitor.Session().OnEnd(func() {
-		_ = l.sink.Conn.SetWriteDeadline(time.Now().Add(closeTimeout))
-		_ = l.sink.Conn.SetReadDeadline(time.Now().Add(closeTimeout))
+	l.unhurry = l.visitor.Session().OnEnd(l.hurry)
+	l.conn.SetPongHandler(func(string) error {
+		l.heard.Store(true)
+		return l.listen()
 	})
-	defer stop()
-
 	l.startWriting()
+	l.rest = l.handler.beats.add(l)
+	l.serve()
+}
+
+// hurry sees to it that a client that does not read or answer does not hold up
+// the end of its connection.
+func (l *link) hurry() {
+	_ = l.sink.Conn.SetWriteDeadline(time.Now().Add(closeTimeout))
+	_ = l.sink.Conn.SetReadDeadline(time.Now().Add(closeTimeout))
+}
+
+// serve takes messages until the connection or the session ends. After each
+// that is no heartbeat it goes on in a fresh goroutine: handling a message takes
+// a larger stack than waiting for one, which is what an idle link does for most
+// of its life, and a large stack seldom becomes small again.
+func (l *link) serve() {
+	for {
+		heartbeat, reason, ended := l.take()
+		if ended {
+			l.end(reason)
+			return
+		}
+		if !heartbeat {
+			go l.serve()
+			return
+		}
+	}
+}
+
+// end lets go of the session when the connection or the session has ended.
+// reason says why, if that was the client's fault.
+func (l *link) end(reason *protocol.Error) {
 	// Letting go of the session ends the writing.
-	reason := l.read()
 	switch {
 	case reason.GetFatal():
 		l.visitor.Close(reason)
@@ -73,6 +104,15 @@ func (l *link) run(hold signaling.Hold) {
 	if reason != nil || !l.visitor.Session().Open() {
 		l.linger()
 	}
+	l.rest()
+	l.unhurry()
+	l.gone()
+}
+
+// gone is the last thing that happens to a link.
+func (l *link) gone() {
+	l.conn.Close()
+	l.handler.links.Done()
 }
 
 // linger reads on for a moment after our last words. A connection that is
@@ -80,28 +120,6 @@ func (l *link) run(hold signaling.Hold) {
 func (l *link) linger() {
 	_ = l.sink.SetReadDeadline(time.Now().Add(closeTimeout))
 	_, _ = io.CopyN(io.Discard, l.sink, lingerBytes)
-}
-
-// read takes messages until the connection or the session ends. It returns
-// why, if that was the client's fault.
-func (l *link) read() *protocol.Error {
-	l.conn.SetPongHandler(func(string) error {
-		l.heard.Store(true)
-		return l.listen()
-	})
-	for {
-		// The deadline can only fail on a closed connection, which the read
-		// below finds out.
-		_ = l.listen()
-		frame, reader, err := l.conn.NextReader()
-		if err != nil {
-			return l.readError(err)
-		}
-		l.heard.Store(true)
-		if err := l.take(frame, reader); err != nil {
-			return err
-		}
-	}
 }
 
 // listen gives the client time until it has to be heard of again.
@@ -114,8 +132,18 @@ func (l *link) listen() error {
 	}
 }
 
-// take reads one message and has it carried out.
-func (l *link) take(frame int, reader io.Reader) *protocol.Error {
+// take waits for one message, has it carried out, and says whether it was a
+// heartbeat. It reports that the connection or the session has ended, and why, if
+// that was the client's fault.
+func (l *link) take() (heartbeat bool, reason *protocol.Error, ended bool) {
+	// The deadline can only fail on a closed connection, which the read below
+	// finds out.
+	_ = l.listen()
+	frame, reader, err := l.conn.NextReader()
+	if err != nil {
+		return false, l.readError(err), true
+	}
+	l.heard.Store(true)
 	buffer := incoming.Get().(*bytes.Buffer)
 	defer func() {
 		if buffer.Cap() <= keptBytes {
@@ -128,31 +156,35 @@ func (l *link) take(frame int, reader io.Reader) *protocol.Error {
 	// count bytes before they are decompressed, and leave without a word.
 	largest := int64(max(l.handler.limits.DescriptionBytes, l.handler.limits.MessageBytes))
 	if n, err := buffer.ReadFrom(io.LimitReader(reader, largest+1)); err != nil {
-		return l.readError(err)
+		return false, l.readError(err), true
 	} else if n > largest {
-		return protocol.Errorf(protocol.Error_MESSAGE_TOO_LARGE,
-			"The message has more than %d bytes. Send large things over the DataChannel.", largest).AsFatal()
+		return false, protocol.Errorf(protocol.Error_MESSAGE_TOO_LARGE,
+			"The message has more than %d bytes. Send large things over the DataChannel.", largest).AsFatal(), true
 	}
-	if event := l.receive(frame, buffer.Bytes()); event != nil {
+	message := l.decode(frame, buffer.Bytes())
+	if message == nil {
+		return false, nil, false
+	}
+	// It is carried out to the end even if the client goes away meanwhile.
+	if event := l.hold.Receive(context.Background(), message, buffer.Len()); event != nil {
 		l.answer(event)
 	}
-	return nil
+	return message.GetPing() != nil, nil, false
 }
 
-// receive decodes one message and has it carried out, to the end even if the
-// client goes away meanwhile.
-func (l *link) receive(frame int, data []byte) *protocol.Event {
+// decode answers what it cannot decode, and returns nil.
+func (l *link) decode(frame int, data []byte) *protocol.ClientMessage {
 	if want := l.frameType(); frame != want {
 		l.visitor.Malformed(protocol.Errorf(protocol.Error_MALFORMED,
 			"A frame of the other type came; %s goes in %s frames.", l.format.Subprotocol(), frameName(want)), len(data))
 		return nil
 	}
-	message := &protocol.ClientMessage{}
-	if err := l.format.Unmarshal(data, message); err != nil {
+	message, err := l.format.UnmarshalClient(data)
+	if err != nil {
 		l.visitor.Malformed(protocol.Errorf(protocol.Error_MALFORMED, "%.300s", strings.ToValidUTF8(err.Error(), "?")), len(data))
 		return nil
 	}
-	return l.hold.Receive(context.Background(), message, len(data))
+	return message
 }
 
 // readError says what ended the reading: nil when the client went away. A

@@ -35,6 +35,7 @@ type Handler struct {
 	upgrader websocket.Upgrader
 	log      *slog.Logger
 	limits   signaling.Limits
+	beats    *beats
 	links    sync.WaitGroup
 }
 
@@ -45,9 +46,10 @@ func New(service *signaling.Service, log *slog.Logger) *Handler {
 		service: service,
 		log:     log,
 		limits:  service.Limits(),
+		beats:   newBeats(service.Heartbeat(), (*link).tick),
 		upgrader: websocket.Upgrader{
 			HandshakeTimeout:  writeTimeout,
-			ReadBufferSize:    1024,
+			ReadBufferSize:    512,
 			WriteBufferSize:   1024,
 			WriteBufferPool:   &sync.Pool{},
 			EnableCompression: true,
@@ -84,11 +86,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return // Upgrade has answered
 	}
 	l := &link{handler: h, conn: conn, sink: out.sink, format: format, visitor: visitor, writer: newWriter()}
-	go func() {
-		defer h.links.Done()
-		defer conn.Close()
-		l.run(hold)
-	}()
+	go l.begin(hold)
 }
 
 // visitor opens a session for a request, or finds the one that it names.

@@ -34,7 +34,6 @@ type writer struct {
 	ping    bool       // the client has been silent for a beat
 	direct  []*protocol.Event
 	over    bool
-	beat    *time.Timer
 }
 
 func newWriter() writer { return writer{written: make(chan struct{})} }
@@ -54,7 +53,6 @@ func (l *link) startWriting() {
 	if welcome != nil {
 		l.direct = append(l.direct, welcome)
 	}
-	l.beat = time.AfterFunc(l.handler.service.Heartbeat(), l.tick)
 	l.mu.Unlock()
 	l.hold.Notify(l.wake)
 }
@@ -80,10 +78,6 @@ func (l *link) start() {
 func (l *link) tick() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.over {
-		return
-	}
-	l.beat.Reset(l.handler.service.Heartbeat())
 	if !l.heard.Swap(false) {
 		l.ping = true
 		l.start()
@@ -132,7 +126,6 @@ func (l *link) writeSome() bool {
 	defer l.mu.Unlock()
 	if err != nil {
 		l.over = true
-		l.beat.Stop()
 		close(l.written)
 		return false
 	}
