@@ -175,6 +175,7 @@ func TestASilentSourceIsNobodysOrigin(t *testing.T) {
 // packets of one source keep their distances.
 func FuzzStream(f *testing.F) {
 	f.Add([]byte{1, 0, 1, 0, 2, 2, 0, 1})
+	f.Add([]byte{1, 0, 0, 0, 1, 1, 2, 0, 1, 3, 6, 0, 1, 2, 2, 0, 1, 4, 0, 0, 1, 3, 0, 0})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s := forward.NewStream(90000, 512, 3, 4)
 		s.Switch(1)
@@ -185,7 +186,13 @@ func FuzzStream(f *testing.F) {
 				s.Switch(uint64(data[3]))
 			}
 			now = now.Add(time.Duration(data[2]) * time.Millisecond)
-			if out, _, ok := s.Rewrite(now, seq, uint32(data[3])<<24); ok {
+			rewrite := s.Rewrite
+			if data[2]&2 == 2 {
+				rewrite = func(_ time.Time, seq uint16, timestamp uint32) (uint16, uint32, bool) {
+					return s.Drop(seq, timestamp, data[2]&4 == 4)
+				}
+			}
+			if out, _, ok := rewrite(now, seq, uint32(data[3])<<24); ok {
 				if origin, ok := s.Origin(out); !ok || origin.Seq != seq {
 					t.Fatalf("packet %d went out as %d, which came from %+v, %v", seq, out, origin, ok)
 				}
