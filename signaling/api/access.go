@@ -33,7 +33,7 @@ func (a *API) gate(ctx context.Context, spec connect.Spec, peer connect.Peer, he
 	who, err := a.admit(peer.Addr, header)
 	if err != nil {
 		failure := refused(err)
-		a.metrics.count(path.Base(spec.Procedure), failure)
+		a.count(ctx, path.Base(spec.Procedure), failure)
 		l := lineOf(ctx)
 		l.hurry() // nobody waits for the rest of the body
 		switch failure.Code() {

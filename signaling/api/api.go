@@ -121,6 +121,7 @@ func (a *API) serve(next http.Handler, refuse func(http.ResponseWriter, *http.Re
 		defer l.close()
 		defer context.AfterFunc(a.life, l.hurry)()
 		next.ServeHTTP(l, r.WithContext(context.WithValue(r.Context(), lineKey{}, l)))
+		a.countUnread(l, r.URL.Path)
 	})
 }
 

@@ -22,6 +22,10 @@ type line struct {
 	http.ResponseWriter
 	control *http.ResponseController
 
+	// For the goroutine of the call alone.
+	counted bool // in the metrics
+	status  int  // that was answered; 0 means 200
+
 	mu      sync.Mutex // guards all below
 	reading bool
 	writing bool
@@ -43,6 +47,12 @@ func newLine(w http.ResponseWriter) *line {
 
 // Unwrap is for http.ResponseController.
 func (l *line) Unwrap() http.ResponseWriter { return l.ResponseWriter }
+
+// WriteHeader notes the status.
+func (l *line) WriteHeader(status int) {
+	l.status = status
+	l.ResponseWriter.WriteHeader(status)
+}
 
 // Write writes within writeTimeout.
 func (l *line) Write(data []byte) (n int, err error) {

@@ -3,11 +3,17 @@ package api
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"path"
+	"strconv"
 	"strings"
 
 	"connectrpc.com/connect"
 	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/hiroba-rtc/hiroba/signaling/protocol"
+	"github.com/hiroba-rtc/hiroba/signaling/protocol/protocolconnect"
 )
 
 // metrics count what the API does. Label values are the names of our own
@@ -85,10 +91,47 @@ func (o observer) WrapStreamingClient(next connect.StreamingClientFunc) connect.
 	return next
 }
 
+// count counts a call that is over.
+func (a *API) count(ctx context.Context, method string, err error) {
+	lineOf(ctx).counted = true
+	a.metrics.count(method, err)
+}
+
+// countUnread counts a call that came to none of our methods, because its only
+// message could not be read. What names no method of ours is no call.
+func (a *API) countUnread(l *line, path string) {
+	method, ours := strings.CutPrefix(path, "/"+protocolconnect.RoomServiceName+"/")
+	if l.counted || !ours || methods.ByName(protoreflect.Name(method)) == nil {
+		return
+	}
+	code := unreadCodes[l.status]
+	for _, name := range []string{"Grpc-Status", http.TrailerPrefix + "Grpc-Status"} {
+		if status, err := strconv.ParseUint(l.Header().Get(name), 10, 32); err == nil && status != 0 {
+			code = connect.Code(status)
+		}
+	}
+	if code != 0 {
+		a.metrics.calls.WithLabelValues(method, code.String()).Inc()
+	}
+}
+
+var methods = protocol.File_hiroba_v1_rooms_proto.Services().ByName("RoomService").Methods()
+
+// unreadCodes are the HTTP statuses of requests that could not be read, and
+// what gRPC calls them. A gRPC-Web client finds its code in the body.
+var unreadCodes = map[int]connect.Code{
+	http.StatusOK:              connect.CodeInvalidArgument,
+	0:                          connect.CodeInvalidArgument,
+	http.StatusBadRequest:      connect.CodeInvalidArgument,
+	http.StatusTooManyRequests: connect.CodeResourceExhausted,
+	http.StatusGatewayTimeout:  connect.CodeDeadlineExceeded,
+	http.StatusNotImplemented:  connect.CodeUnimplemented,
+}
+
 // observe counts a call and logs it: what changed something for everybody to
 // see, so that it can be told later who did it.
 func (a *API) observe(ctx context.Context, method, room string, err error) {
-	a.metrics.count(method, err)
+	a.count(ctx, method, err)
 	level, who := slog.LevelDebug, callerOf(ctx)
 	attrs := []slog.Attr{slog.String("method", method), slog.String("key", who.KeyID), slog.String("user", who.User)}
 	if err != nil {
