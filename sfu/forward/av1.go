@@ -8,14 +8,44 @@ func av1StartsKeyframe(payload []byte) bool {
 	return len(payload) > 1 && payload[0]&0x08 != 0
 }
 
-// av1Units reads AV1 packets and keeps the structure that the last keyframe's
-// dependency descriptor told.
+// av1Units reads AV1 packets and keeps what the last keyframes' dependency
+// descriptors told; the older ones for packets that come late.
 type av1Units struct {
-	structure *structure // nil before the first
-	active    uint32     // decode targets, one bit each
-	// Of which frames these were told.
-	structureAt, activeAt int64
-	scratch               *structure // the next structure is read into
+	told    [4]av1Sequence // the newest first
+	scratch *structure     // the next structure is read into
+}
+
+// av1Sequence is what holds from one keyframe to the next.
+type av1Sequence struct {
+	structure *structure // nil for none
+	from      int64      // the number of the keyframe
+	active    uint32     // decode targets that are sent, one bit each
+	activeAt  int64      // the number of the frame that told them
+}
+
+// sequence finds what holds for a frame; nil when that is not known.
+func (u *av1Units) sequence(number int64) *av1Sequence {
+	for i := range u.told {
+		if in := &u.told[i]; in.structure != nil && number >= in.from {
+			return in
+		}
+	}
+	return nil
+}
+
+// begin notes a structure that a frame told, unless enough newer ones are known.
+func (u *av1Units) begin(number int64, s *structure) {
+	next := av1Sequence{structure: s, from: number, active: uint32(1<<s.targets - 1), activeAt: number}
+	for i := range u.told {
+		switch in := &u.told[i]; {
+		case in.structure == nil || number > in.from:
+			copy(u.told[i+1:], u.told[i:])
+			*in = next
+			return
+		case number == in.from:
+			return
+		}
+	}
 }
 
 // parse reads the aggregation header, or the dependency descriptor if there is

@@ -20,6 +20,7 @@ const (
 // other codecs say.
 type dependency struct {
 	structure   *structure // immutable; nil when the descriptor's is not known
+	gone        bool       // it was forgotten, so late is the packet
 	indications uint64     // two bits for each decode target
 	active      uint32     // decode targets that are sent now
 
@@ -85,33 +86,33 @@ func (u *av1Units) parseDescriptor(descriptor []byte, f *Frame) bool {
 	d := &f.dependency
 	d.maskAt = uint16(r.at)
 	var told, customIndications, customReferences, customChains bool
-	s, active := u.structure, u.active
 	if len(descriptor) > mandatoryDescriptor {
 		told = r.flag()
 		d.masked = r.flag()
 		customIndications, customReferences, customChains = r.flag(), r.flag(), r.flag()
 		if told {
-			if s = u.parseStructure(&r); s == nil {
+			s := u.parseStructure(&r)
+			if s == nil {
 				return false
 			}
-			active = uint32(1<<s.targets - 1)
+			u.begin(f.Number, s)
 		}
 		d.maskAt = uint16(r.at)
 	}
-	if s == nil {
+	in := u.sequence(f.Number)
+	if in == nil {
+		d.masked, d.gone = false, u.told[0].structure != nil
 		return true
 	}
+	s, active := in.structure, in.active
 	if d.masked {
 		if active = r.read(s.targets); r.short {
 			return false
 		}
-	}
-	// A packet that comes late must not bring back what held before.
-	if told && (u.structure == nil || f.Number >= u.structureAt) {
-		u.structure, u.structureAt = s, f.Number
-	}
-	if (told || d.masked) && s == u.structure && f.Number >= u.activeAt {
-		u.active, u.activeAt = active, f.Number
+		// One that comes late does not bring back what held before.
+		if f.Number >= in.activeAt {
+			in.active, in.activeAt = active, f.Number
+		}
 	}
 	index := int(id-s.offset) & (maxTemplates - 1)
 	if index >= s.count {
@@ -153,7 +154,7 @@ func (r *bitReader) indications(targets int) (all uint64) {
 }
 
 // parseStructure reads a structure; nil for what is none. One that says what
-// the last one said is that one.
+// was said before is that one.
 func (u *av1Units) parseStructure(r *bitReader) *structure {
 	if u.scratch == nil {
 		u.scratch = new(structure)
@@ -164,8 +165,10 @@ func (u *av1Units) parseStructure(r *bitReader) *structure {
 		return nil
 	}
 	s.derive()
-	if u.structure != nil && *s == *u.structure {
-		return u.structure
+	for i := range u.told {
+		if known := u.told[i].structure; known != nil && *s == *known {
+			return known
+		}
 	}
 	u.scratch = nil
 	return s

@@ -104,6 +104,7 @@ func (e *encoder) next(captured uint32, key bool) []*made {
 	if key {
 		e.sinceKey = 0
 		e.kix++
+		e.at += len(e.templates) // ids of the last structure mean nothing in the next
 	}
 	pattern := temporalPatterns[e.temporal]
 	t := pattern[e.sinceKey%len(pattern)]
@@ -374,7 +375,7 @@ func (e *encoder) descriptor(f *made, starts, ends bool) []byte {
 	customChains := !structure && f.id%5 == 0
 	var b bitString
 	b.put(int(bit(starts, 2)|bit(ends, 1)), 2)
-	b.put((index+e.at)%64, 6)
+	b.put((index+e.at)&63, 6)
 	b.put(f.number&0xffff, 16)
 	if !structure && !customIndications && !customReferences && !customChains && !e.tell {
 		return b.data
@@ -413,7 +414,7 @@ func (e *encoder) descriptor(f *made, starts, ends bool) []byte {
 
 func (e *encoder) putStructure(b *bitString) {
 	targets := e.spatial * e.temporal
-	b.put(e.at, 6)
+	b.put(e.at&63, 6)
 	b.put(targets-1, 5)
 	for i, t := range e.templates {
 		switch {

@@ -307,8 +307,8 @@ func (s *sim) checkFrames() {
 		if sent[f] != arrived && !cut[f] && p.seq > oldest && p.seq < s.got.newest-3 {
 			s.t.Fatalf("%d of the %d packets of frame %d are there (%d of %d):\n%s", sent[f], arrived, f.id, p.seq, s.got.newest, s.story(f))
 		}
-		if f.codec == forward.AV1 && s.sources[f.source-1].lost[f.base] > 0 {
-			continue // what came before the structure was of no known layer
+		if s.unknown(f) {
+			continue
 		}
 		for _, r := range f.refs {
 			if sent[r] == 0 && s.sources[r.source-1].lost[r] < len(r.seqs) {
@@ -316,6 +316,12 @@ func (s *sim) checkFrames() {
 			}
 		}
 	}
+}
+
+// unknown says that a frame may have come before the structure that tells its
+// layer: it is forwarded, to be on the safe side.
+func (s *sim) unknown(f *made) bool {
+	return f.codec == forward.AV1 && s.sources[f.source-1].lost[f.base] > 0
 }
 
 // checkTime: pictures step forward in time, frames of one do not.
@@ -349,7 +355,7 @@ func (s *sim) checkMarkers() {
 		for len(following) > 0 && following[0].filled {
 			following = following[1:]
 		}
-		if p.filled || len(following) == 0 || !s.got.complete(p.seq, following[0].seq) {
+		if p.filled || len(following) == 0 || s.unknown(p.of) || !s.got.complete(p.seq, following[0].seq) {
 			continue
 		}
 		next := following[0]
@@ -536,12 +542,13 @@ var modelShapes = []shape{
 // no loss.
 func TestReceiversCanDecodeWhatTheyGet(t *testing.T) {
 	networks := []network{{}, {reorder: 8}, {loss: 2, late: 5}, {loss: 1, late: 6, reorder: 6}}
-	seeds := 30
+	seeds := 24
 	if testing.Short() {
 		seeds = 3
 	}
 	for i, first := range modelShapes {
 		t.Run(first.String(), func(t *testing.T) {
+			t.Parallel()
 			for seed := range uint64(seeds * len(networks)) {
 				net := networks[seed%uint64(len(networks))]
 				rng := rand.New(rand.NewPCG(seed, 99))

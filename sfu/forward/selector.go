@@ -227,7 +227,10 @@ func (in *span) wants(layer Layer, f *Frame) bool {
 		return f.Spatial >= min(in.top, layer.Spatial) || !in.apart || !f.NotForUpper || !f.InterPicture
 	case AV1:
 		d := &f.dependency
-		return d.structure == nil || d.indication(d.structure.target(layer, d.active)) != notPresent
+		if d.structure == nil {
+			return !d.gone // but perhaps still to come
+		}
+		return d.indication(d.structure.target(layer, d.active)) != notPresent
 	}
 	return true
 }

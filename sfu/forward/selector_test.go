@@ -107,12 +107,28 @@ func TestTargetsAreReached(t *testing.T) {
 					t.Fatal("nothing is sent any more")
 				}
 				s.checkLayers(src, first, tc.to)
+				s.checkBase()
 				if keyframes := src.enc.kix - keys; (keyframes > 0) != tc.key || keyframes > 1 {
 					t.Fatalf("phase %d: %d keyframes were asked for", phase, keyframes)
 				}
 				s.check()
 			}
 		})
+	}
+}
+
+// checkBase: whatever changes, the picture never stands still for longer than
+// the slowest rate has it.
+func (s *sim) checkBase() {
+	s.t.Helper()
+	shown := map[int]bool{}
+	for _, p := range s.got.inOrder() {
+		shown[p.of.picture] = true
+	}
+	for _, f := range s.frames {
+		if f.t == 0 && f.picture > 1 && !shown[f.picture] {
+			s.t.Fatalf("nothing of picture %d is sent:\n%s", f.picture, s.story(f))
+		}
 	}
 }
 
@@ -226,5 +242,113 @@ func TestSelectorStandsAlone(t *testing.T) {
 	}
 	if s.Current() != layer(0, 0) || !s.Started() || s.NeedsKeyframe() {
 		t.Fatalf("%v is in force", s.Current())
+	}
+}
+
+// A structure, or a list of active decode targets, that comes late does not
+// bring back what held before.
+func TestLateStructuresChangeNothing(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		without int // spatial layers that are not made any more, and told so
+		key     bool
+	}{
+		{"a structure", 0, true},
+		{"active decode targets", 1, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newSim(t, 1, network{}, shape{codec: forward.AV1, spatial: 2, temporal: 1})
+			e := s.sources[0].enc
+			e.tell = true
+			old := e.pack(e.next(0, true))
+			e.without = tc.without
+			newer := e.pack(e.next(3000, tc.key))
+			e.tell = false
+			rest := e.pack(e.next(6000, false))
+			want := forward.Layer{Spatial: uint8(1 - tc.without)}
+			var r forward.Reader
+			var sel forward.Selector
+			sel.SetTarget(forward.HighestLayer)
+			n := int64(0)
+			take := func(p *piece) forward.Choice {
+				var f forward.Frame
+				r.Read(forward.AV1, p.Seq, p.Timestamp, p.Marker, p.Payload, p.Descriptor, &f)
+				if !f.Readable || int(f.Spatial) != p.of.s {
+					t.Fatalf("a packet of S%d is read as of %v", p.of.s, f.Layer)
+				}
+				n = int64(p.Seq - old[0].Seq)
+				return sel.Select(n, p.Timestamp, p.Marker, &f)
+			}
+			for _, p := range append(old[:len(old):len(old)], newer...) {
+				take(p)
+			}
+			var f forward.Frame
+			for _, p := range old {
+				r.Read(forward.AV1, p.Seq, p.Timestamp, p.Marker, p.Payload, p.Descriptor, &f)
+			}
+			for _, p := range rest {
+				c := take(p)
+				last := p.part == len(p.of.seqs)-1
+				if !c.Forward || c.Marker != (last && p.of.s == int(want.Spatial)) {
+					t.Fatalf("packet %d of S%d: %+v", p.part, p.of.s, c)
+				}
+			}
+		})
+	}
+}
+
+// A layer that no reference is known of is gone up to only where the publisher
+// says so, and never over a layer below that was left out.
+func TestUnknownReferences(t *testing.T) {
+	packet := func(id byte, spatial, temporal byte, up, below, key bool) []byte {
+		return []byte{0xac | bit(!key, 0x40), id, temporal<<5 | bit(up, 0x10) | spatial<<1 | bit(below, 1), 0, 0xab}
+	}
+	type step struct {
+		target  forward.Layer
+		payload []byte
+		ts      uint32
+		want    bool
+	}
+	for _, tc := range []struct {
+		name  string
+		steps []step
+	}{
+		{"up where it is offered", []step{
+			{layer(0, 0), packet(1, 0, 0, true, false, true), 1, true},
+			{layer(0, 1), packet(2, 0, 1, true, false, false), 2, true},
+		}},
+		{"not where it is not", []step{
+			{layer(0, 0), packet(1, 0, 0, true, false, true), 1, true},
+			{layer(0, 1), packet(2, 0, 1, false, false, false), 2, false},
+			{layer(0, 1), packet(3, 0, 0, true, false, false), 3, true},
+			{layer(0, 1), packet(4, 0, 1, true, false, false), 4, true},
+		}},
+		{"one layer after the other", []step{
+			{layer(0, 0), packet(1, 0, 0, true, false, true), 1, true},
+			{layer(0, 2), packet(2, 0, 2, true, false, false), 2, false},
+			{layer(0, 2), packet(3, 0, 1, true, false, false), 3, true},
+			{layer(0, 2), packet(4, 0, 2, true, false, false), 4, true},
+		}},
+		{"not over a part of the picture that was left out", []step{
+			{layer(1, 0), packet(1, 0, 0, true, false, true), 1, true},
+			{layer(1, 0), packet(1, 1, 0, true, true, false), 1, true},
+			{layer(1, 0), packet(2, 0, 1, true, false, false), 2, false},
+			{layer(1, 1), packet(2, 1, 1, true, true, false), 2, false},
+			{layer(1, 1), packet(3, 0, 1, true, false, false), 3, true},
+			{layer(1, 1), packet(3, 1, 1, true, true, false), 3, true},
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var r forward.Reader
+			var s forward.Selector
+			for i, step := range tc.steps {
+				s.SetTarget(step.target)
+				var f forward.Frame
+				r.Read(forward.VP9, uint16(i), step.ts, true, step.payload, nil, &f)
+				if c := s.Select(int64(i), step.ts, true, &f); c.Forward != step.want {
+					t.Fatalf("step %d: %+v", i, c)
+				}
+			}
+		})
 	}
 }
