@@ -226,12 +226,12 @@ func (l *listener) listen() {
 				return
 			}
 		}
-		if _, rest, ok := bytes.Cut(data, []byte(mark)); ok {
-			l.note(rest)
-		}
 		if l.halt.Load() {
 			<-l.crowd.over
 			return
+		}
+		if _, rest, ok := bytes.Cut(data, []byte(mark)); ok {
+			l.note(rest)
 		}
 	}
 }

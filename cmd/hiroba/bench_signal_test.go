@@ -199,12 +199,20 @@ func answerAlike(b *testing.B) (url string) {
 	return "http://" + listener.Addr().String()
 }
 
-// listeners of a broadcast; one more speaks.
-const benchListeners = 1000
+const (
+	// benchListeners are in a room; one more speaks.
+	benchListeners = 1000
+	// benchText is what it says, in bytes.
+	benchText = 100
+	// benchTarget is what one core should deliver in a second.
+	benchTarget = 100_000
+)
 
 // BenchmarkBroadcast is how many messages reach the clients of one room of
-// 1,000 over WebSocket, per second of the server's CPU time, and how long they
-// take at half of that load.
+// 1,000 over WebSocket, per second of the server's CPU time: as fast as they are
+// heard, with some under way, and one at a time, which leaves nothing to be sent
+// together. Then how long they take, at half of the target and at half of the
+// first.
 func BenchmarkBroadcast(b *testing.B) {
 	const run = 10 * time.Second
 	for _, format := range []protocol.Format{protocol.JSON, protocol.Binary} {
@@ -215,27 +223,88 @@ func BenchmarkBroadcast(b *testing.B) {
 				crowd(order{Do: "connect", N: benchListeners + 1, Format: format})
 				crowd(order{Do: "join", RoomSize: benchListeners + 1})
 				crowd(order{Do: "beat"})
-				crowd(order{Do: "flood", Window: 32, Bytes: 100, For: time.Second})
+				crowd(order{Do: "flood", Window: 32, Bytes: benchText, For: time.Second})
 				progress(b, "all are there")
 
-				used := cpuTime()
-				flood := crowd(order{Do: "flood", Window: 32, Bytes: 100, For: run})
-				perCore := float64(flood.Deliveries) / (cpuTime() - used).Seconds()
-				progress(b, "%.0f deliveries a second per core; %.0f a second here, p99 %v", perCore,
-					float64(flood.Deliveries)/flood.Took.Seconds(), flood.P99)
-
-				used = cpuTime()
-				half := crowd(order{Do: "steady", Rate: perCore / 2 / benchListeners, Bytes: 100, For: run})
-				percent := 100 * (cpuTime() - used).Seconds() / half.Took.Seconds()
-				progress(b, "at half of that (%.0f a second, %.0f %% of a core) p50 %v, p99 %v, the unluckiest listener's %v",
-					float64(half.Deliveries)/half.Took.Seconds(), percent, half.P50, half.P99, half.Worst)
+				flood := func(underWay int) (perCore float64) {
+					used := cpuTime()
+					o := crowd(order{Do: "flood", Window: underWay, Bytes: benchText, For: run})
+					perCore = float64(o.Deliveries) / (cpuTime() - used).Seconds()
+					progress(b, "%d under way: %.0f deliveries a second per core, %.0f a second here", underWay, perCore,
+						float64(o.Deliveries)/o.Took.Seconds())
+					return perCore
+				}
+				many, one := flood(32), flood(1)
+				steady := func(deliveries float64) outcome {
+					used := cpuTime()
+					o := crowd(order{Do: "steady", Rate: deliveries / benchListeners, Bytes: benchText, For: run})
+					progress(b, "%.0f deliveries a second, %.0f %% of a core: p50 %v, p99 %v, the unluckiest listener's %v",
+						float64(o.Deliveries)/o.Took.Seconds(), 100*(cpuTime()-used).Seconds()/o.Took.Seconds(), o.P50, o.P99, o.Worst)
+					return o
+				}
+				quiet, half := steady(benchTarget/2), steady(many/2)
 				b.ReportMetric(0, "ns/op")
-				b.ReportMetric(perCore, "deliveries/s/core")
-				b.ReportMetric(milliseconds(half.P50), "ms-p50")
-				b.ReportMetric(milliseconds(half.P99), "ms-p99")
-				b.ReportMetric(milliseconds(half.Worst), "ms-p99-worst")
+				b.ReportMetric(many, "deliveries/s/core")
+				b.ReportMetric(one, "deliveries/s/core-one-by-one")
+				b.ReportMetric(milliseconds(quiet.P50), "ms-p50-at-50k/s")
+				b.ReportMetric(milliseconds(quiet.P99), "ms-p99-at-50k/s")
+				b.ReportMetric(milliseconds(quiet.Worst), "ms-worst-p99-at-50k/s")
+				b.ReportMetric(milliseconds(half.P50), "ms-p50-at-half")
+				b.ReportMetric(milliseconds(half.P99), "ms-p99-at-half")
+				b.ReportMetric(milliseconds(half.Worst), "ms-worst-p99-at-half")
 			}
 		})
+	}
+}
+
+// BenchmarkSlowReaders is what others notice of clients that stop reading: a
+// tenth of a room of 1,000 does. Measured are the delays of the others when
+// everybody reads, while the outboxes of those fill, and when they lose their
+// sessions, of which everybody is told: all of that in the same seconds.
+func BenchmarkSlowReaders(b *testing.B) {
+	const stopped = benchListeners / 10
+	for b.Loop() {
+		_, url := runServer(b, func(c *configs.Config) {
+			roomy(c)
+			// So that they fall behind before they count as gone, which they do
+			// when nothing could be sent to them for ten seconds.
+			c.Limits.OutboxMessages = 128
+		})
+		crowd, _ := startCrowd(b, url)
+		crowd(order{Do: "connect", N: benchListeners + 1, Format: protocol.JSON})
+		crowd(order{Do: "join", RoomSize: benchListeners + 1})
+		crowd(order{Do: "beat"})
+		steady := func(when string, run time.Duration) outcome {
+			o := crowd(order{Do: "steady", Rate: 20, Bytes: 4000, For: run})
+			progress(b, "%s: p50 %v, p99 %v, the unluckiest listener's %v; %.0f sessions ended as slow", when, o.P50, o.P99, o.Worst,
+				metric(b, url, `hiroba_signaling_endings_total{reason="SLOW"}`))
+			return o
+		}
+		steady("to begin with", 5*time.Second)
+		all := steady("everybody reads", 10*time.Second)
+		crowd(order{Do: "stop", N: stopped})
+		waiting := steady("a tenth has stopped", 5*time.Second)
+		ending := steady("they are left behind", 15*time.Second)
+		ended := 0.0
+		for deadline := time.After(patience); ended < stopped; {
+			select {
+			case <-time.After(100 * time.Millisecond):
+				ended = metric(b, url, `hiroba_signaling_endings_total{reason="SLOW"}`)
+			case <-deadline:
+				b.Fatalf("%.0f sessions ended as slow; %d do not read", ended, stopped)
+			}
+		}
+		if ending.Gone != 0 {
+			b.Errorf("%d of who reads have lost their connections", ending.Gone)
+		}
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(milliseconds(all.P50), "ms-p50-all-read")
+		b.ReportMetric(milliseconds(all.P99), "ms-p99-all-read")
+		b.ReportMetric(milliseconds(waiting.P50), "ms-p50-stopped")
+		b.ReportMetric(milliseconds(waiting.P99), "ms-p99-stopped")
+		b.ReportMetric(milliseconds(ending.P50), "ms-p50-ending")
+		b.ReportMetric(milliseconds(ending.P99), "ms-p99-ending")
+		b.ReportMetric(ended, "slow-sessions")
 	}
 }
 

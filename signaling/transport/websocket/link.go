@@ -190,11 +190,15 @@ func (l *link) decode(frame int, data []byte) *protocol.ClientMessage {
 // readError says what ended the reading: nil when the client went away. A
 // silent one may come back.
 func (l *link) readError(err error) *protocol.Error {
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() && l.visitor.Session().Open() {
+	if isTimeout(err) && l.visitor.Session().Open() {
 		return l.silence()
 	}
 	return nil
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
 func (l *link) silence() *protocol.Error {

@@ -12,6 +12,11 @@ import (
 // for more.
 const sendFrom = 32 << 10
 
+// kernelBytes is about how much the kernel keeps of what a client does not read.
+// It would take megabytes, for each client that stops reading, before the
+// session noticed.
+const kernelBytes = 64 << 10
+
 // gathered are buffers that no sink holds.
 var gathered = sync.Pool{New: func() any { return new([]byte) }}
 
@@ -99,6 +104,9 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buffers, err := http.NewResponseController(h.ResponseWriter).Hijack()
 	if err != nil {
 		return nil, nil, err
+	}
+	if tcp, ok := conn.(interface{ SetWriteBuffer(bytes int) error }); ok {
+		_ = tcp.SetWriteBuffer(kernelBytes) // without it, the kernel's own bound holds
 	}
 	h.sink = &sink{Conn: conn}
 	return h.sink, buffers, nil

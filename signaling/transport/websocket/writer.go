@@ -152,6 +152,10 @@ func (l *link) put(b *batch, direct []*protocol.Event, ping, more bool) (read bo
 		}
 	}
 	if err = errors.Join(err, l.sink.flush()); err != nil {
+		if isTimeout(err) && l.visitor.Session().Open() {
+			// Nobody can be told: the client may come back to its session.
+			l.handler.service.Count(protocol.Errorf(protocol.Error_SLOW, "This client has read nothing for %v.", writeTimeout))
+		}
 		l.conn.Close() // frees the reader
 		return false, err
 	}
