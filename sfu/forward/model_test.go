@@ -117,7 +117,7 @@ func (s *sim) picture() {
 				continue
 			case roll < s.net.loss+s.net.late:
 				src.lost[p.of]++
-				src.delay[p] = 5 + s.rng.IntN(40)
+				src.delay[p] = 3 + s.rng.IntN(22) // up to 0.8 s
 			case roll < s.net.loss+s.net.late+s.net.reorder:
 				src.lost[p.of]++
 				src.delay[p] = 1 + s.rng.IntN(6)

@@ -176,7 +176,7 @@ func (s *Selector) decide(in *span, f *Frame) fate {
 	if s.frames.size() == 0 {
 		s.open(f)
 	}
-	if f.Number < s.firstFrame || !s.frames.holds(f.Number) {
+	if f.Number < s.firstFrame || !s.frames.holds(f.Number) || f.dependency.gone {
 		return undecided
 	}
 	if known := s.frames.fate(f.Number); known != undecided {
@@ -228,7 +228,7 @@ func (in *span) wants(layer Layer, f *Frame) bool {
 	case AV1:
 		d := &f.dependency
 		if d.structure == nil {
-			return !d.gone // but perhaps still to come
+			return true // it is still to come
 		}
 		return d.indication(d.structure.target(layer, d.active)) != notPresent
 	}
