@@ -437,7 +437,6 @@ func TestAlignedSwitches(t *testing.T) {
 // Thousands of aligned switches do not add up to an error.
 func TestManySwitchesDoNotDrift(t *testing.T) {
 	s := forward.NewStream(90000, 512, 0, 0)
-	now := start
 	offsets := [2]uint32{1000, 4_000_000_000}
 	s.Switch(0)
 	for i := range uint32(20_000) {
@@ -450,7 +449,7 @@ func TestManySwitchesDoNotDrift(t *testing.T) {
 		if i%4 == 0 && i > 0 {
 			captured -= 3000
 		}
-		now = start.Add(time.Duration(i) * time.Second / 30)
+		now := start.Add(time.Duration(i) * time.Second / 30)
 		_, got, ok := s.Rewrite(now, uint16(i), captured+offsets[source])
 		if lead := int32(got - captured); !ok || lead < 0 || lead > 1 {
 			t.Fatalf("picture %d is %d ticks off", i, lead)
