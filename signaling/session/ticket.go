@@ -17,8 +17,9 @@ func (t ticket) equals(other ticket) bool { return subtle.ConstantTimeCompare(t[
 
 // tickets are the resume tokens of one session, kept as hashes. One is known
 // to have reached the client, because it came back. Those made since may have
-// been lost on their way: the first of them that comes back takes its place,
-// and all others are over. It is not safe for concurrent use.
+// been lost on their way: one that comes back takes its place, and those made
+// before it are over. Those made after it stay: they belong to who holds the
+// session by now. It is not safe for concurrent use.
 type tickets struct {
 	known   ticket
 	isKnown bool
@@ -26,12 +27,12 @@ type tickets struct {
 }
 
 // admits says whether token opens this session. The use of a new one ends all
-// others.
+// before it.
 func (t *tickets) admits(token string) bool {
 	hash := ticket(sha256.Sum256([]byte(token)))
-	for _, p := range t.pending {
+	for i, p := range t.pending {
 		if p.equals(hash) {
-			t.settle(hash)
+			t.settle(i)
 			return true
 		}
 	}
@@ -50,13 +51,14 @@ func (t *tickets) isLast(token string) bool {
 // confirm says that the client has the token made last.
 func (t *tickets) confirm() {
 	if n := len(t.pending); n > 0 {
-		t.settle(t.pending[n-1])
+		t.settle(n - 1)
 	}
 }
 
-func (t *tickets) settle(hash ticket) {
-	t.known, t.isKnown = hash, true
-	t.pending = nil
+// settle is called when a pending token has come back.
+func (t *tickets) settle(i int) {
+	t.known, t.isKnown = t.pending[i], true
+	t.pending = append([]ticket(nil), t.pending[i+1:]...)
 }
 
 // renew makes a new token of 130 bits.
