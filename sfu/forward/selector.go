@@ -26,7 +26,7 @@ type Selector struct {
 	intact  uint8 // spatial layers, one bit each, of which nothing was dropped
 	offered uint8 // highest spatial layer since the last keyframe
 	stuck   bool  // only a keyframe helps
-	starved int   // how many pictures on end came without the layer in force
+	starved int   // how many pictures on end came without the layer in force, or of none
 
 	lastFrame   frameName // of the newest packet
 	lastDropped bool
@@ -351,6 +351,12 @@ func (s *Selector) raise(current Layer, f *Frame) Layer {
 // those to come.
 func (s *Selector) settle(n int64, in *span, marker, forward bool, f *Frame) {
 	if f.Codec != VP9 && f.Codec != AV1 || !f.Numbered {
+		return
+	}
+	if f.Codec == AV1 && f.dependency.structure == nil {
+		if marker {
+			s.starved++ // the packet with the structure may be lost for good
+		}
 		return
 	}
 	s.offered = max(s.offered, f.Spatial)

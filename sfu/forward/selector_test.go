@@ -352,3 +352,31 @@ func TestUnknownReferences(t *testing.T) {
 		})
 	}
 }
+
+// While the packet with a new structure is missing all is sent, since nothing
+// is known; and when it does not come, another keyframe is asked for.
+func TestALostStructureIsAskedForAgain(t *testing.T) {
+	s := newSim(t, 1, network{}, shape{codec: forward.AV1, spatial: 2, temporal: 1})
+	s.target(layer(0, 0))
+	for range 5 {
+		s.picture()
+	}
+	e := s.sources[0].enc
+	lost := e.pack(e.next(s.tick+3000, true))[1:]
+	for _, p := range lost {
+		s.arrive(0, p)
+	}
+	s.tick += 3000
+	keys := e.kix
+	for range 20 {
+		s.picture()
+	}
+	if e.kix != keys+1 {
+		t.Fatalf("%d keyframes were asked for", e.kix-keys)
+	}
+	first := e.pictures + 1
+	for range 5 {
+		s.picture()
+	}
+	s.checkLayers(s.sources[0], first, layer(0, 0))
+}
