@@ -63,8 +63,8 @@ func (s sloth) outlasts() (said string, err error) {
 // address that there is and in every way to get there.
 func TestSlowClientsAreNotWaitedFor(t *testing.T) {
 	s, url := runServer(t, func(c *configs.Config) {
-		c.Keys = apiKeys
-		c.Limits.RequestsPerSecond = 1000
+		withKeys(c)
+		c.Limits.OutboxBytes = 128 << 10
 	})
 	admin := apiToken(t, auth.Access{Room: "*", Grants: auth.AllGrants, User: "slow"})
 	short := apiTokenFor(t, auth.Access{Room: "*", Grants: auth.AllGrants, User: "brief"}, 3*time.Second)
@@ -135,6 +135,7 @@ func TestSlowClientsAreNotWaitedFor(t *testing.T) {
 	}
 
 	var all sync.WaitGroup
+	defer all.Wait()
 	check := func(name string, run func() error) {
 		all.Go(func() {
 			began := time.Now()
@@ -193,13 +194,14 @@ func TestSlowClientsAreNotWaitedFor(t *testing.T) {
 	} {
 		check("a stream on which nothing comes for "+tc.path, func() error { return slowStream(t.Context(), client, url, tc.method, tc.path, tc.header, tc.value) })
 	}
+	unreadStreams(t, url, admin)
 	all.Wait()
 
 	for series, want := range map[string]float64{
 		`hiroba_port_tcp_refusals_total{reason="silent"}`:       1,
-		`hiroba_signaling_endings_total{reason="SILENT"}`:       3,
+		`hiroba_signaling_endings_total{reason="SILENT"}`:       2,
 		`hiroba_signaling_refusals_total{code="SILENT"}`:        10,
-		`hiroba_signaling_sessions`:                             1,
+		`hiroba_signaling_sessions`:                             3,
 		`hiroba_api_streams{method="WatchRoom"}`:                0,
 		`hiroba_api_streams{method="PublishData"}`:              0,
 		`hiroba_signaling_refusals_total{code="ACCESS_DENIED"}`: 1,
