@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -26,13 +27,19 @@ const patience = 20 * time.Second
 // After that no goroutine may be left over.
 func runServer(t testing.TB, change func(*configs.Config)) (s *server, url string) {
 	t.Helper()
+	return runServerLogging(t, t.Output(), change)
+}
+
+// runServerLogging is runServer for a test that reads the log.
+func runServerLogging(t testing.TB, log io.Writer, change func(*configs.Config)) (s *server, url string) {
+	t.Helper()
 	before := goleak.IgnoreCurrent()
 	config := configs.Default()
 	config.Port = 0
 	if change != nil {
 		change(&config)
 	}
-	s, err := start(config, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: config.Log.Level})))
+	s, err := start(config, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: config.Log.Level})))
 	if err != nil {
 		t.Fatal(err)
 	}
