@@ -170,7 +170,11 @@ func (v *Visitor) answer(message *protocol.ClientMessage, event *protocol.Event,
 	switch {
 	case err != nil:
 		v.service.metrics.refuse(err)
-		v.log.Debug("message refused", "kind", kind(message), "code", err.GetCode().String(), "reason", err.GetMessage())
+		reason := err.GetMessage()
+		if err.GetCode() == protocol.Error_MALFORMED {
+			reason = "" // it quotes the client, and that may be a token
+		}
+		v.log.Debug("message refused", "kind", kind(message), "code", err.GetCode().String(), "reason", reason)
 		if err.GetFatal() {
 			v.session.EndWith(err, message.GetId())
 			return

@@ -57,6 +57,7 @@ func (s *secrets) add(name, secret string) string {
 	if secret != "" {
 		s.all[secret] = name
 		if dot := strings.LastIndexByte(secret, '.'); dot > 0 {
+			s.all[secret[:10]] = "the beginning of a token"
 			s.all[secret[dot+1:]] = "the signature of " + name
 		}
 	}
@@ -146,6 +147,7 @@ func TestSecretsStaySecret(t *testing.T) {
 	h2.SetUnencryptedHTTP2(true)
 	base := &http.Transport{Protocols: &h2}
 	t.Cleanup(base.CloseIdleConnections)
+	latest := "" // resume token
 	for _, w := range ways() {
 		at, recording := url, func(o *client.Options) { o.HTTP = &http.Client{Transport: recorder{base, urls}} }
 		if w.transport == client.WebSocket {
@@ -183,14 +185,17 @@ func TestSecretsStaySecret(t *testing.T) {
 		again := talk(t, at, w, with(returning(ticket), bringing(good)))
 		known.welcome(again.Welcome())
 		again.request(chat("again"), 0)
-		known.add("a resume token", again.Ticket().Resume)
+		latest = known.add("a resume token", again.Ticket().Resume)
 	}
 
 	// Messages that are broken where a token is, and tokens where none belongs.
-	for _, text := range []string{
-		`{"authenticate":{"token":` + good + `}}`, `{"authenticate":"` + good + `"}`, `{"authenticate":{"token":"` + good + `\ud800"}}`,
-		`{"seq":"1","authenticate":{"` + good + `":1,"` + good + `":2}}`, `{"` + good + `":{}`, good, `{"seq":"` + good + `"}`,
-	} {
+	var broken []string
+	for _, secret := range []string{good, latest} {
+		broken = append(broken,
+			`{"authenticate":{"token":`+secret+`}}`, `{"authenticate":"`+secret+`"}`, `{"authenticate":{"token":"`+secret+`\ud800"}}`,
+			`{"seq":"1","authenticate":{"`+secret+`":1,"`+secret+`":2}}`, `{"`+secret+`":{}`, secret, `{"seq":"`+secret+`"}`)
+	}
+	for _, text := range broken {
 		r, _, err := dialWith(t, url+"/v1/signal", "Authorization", "Bearer "+good)
 		if err != nil {
 			t.Fatal(err)
