@@ -17,6 +17,10 @@ const sendFrom = 32 << 10
 // session noticed.
 const kernelBytes = 64 << 10
 
+// deadlineSlack is how much later or earlier than asked for a deadline may be:
+// to set it anew for each message would cost more than to encode that.
+const deadlineSlack = writeTimeout / 20
+
 // gathered are buffers that no sink holds.
 var gathered = sync.Pool{New: func() any { return new([]byte) }}
 
@@ -30,6 +34,7 @@ type sink struct {
 	gathering bool
 	held      *[]byte
 	deadline  time.Time // of what is gathered
+	set       time.Time // the deadline that the connection has
 }
 
 // gather has writes wait for flush.
@@ -54,7 +59,11 @@ func (s *sink) send() error {
 	}
 	buffer := s.held
 	s.held = nil
-	err := s.Conn.SetWriteDeadline(s.deadline)
+	var err error
+	if s.deadline.Sub(s.set).Abs() > deadlineSlack {
+		s.set = s.deadline
+		err = s.Conn.SetWriteDeadline(s.deadline)
+	}
 	if err == nil {
 		_, err = s.Conn.Write(*buffer)
 	}
@@ -89,6 +98,7 @@ func (s *sink) SetWriteDeadline(t time.Time) error {
 		s.deadline = t
 		return nil
 	}
+	s.set = t
 	return s.Conn.SetWriteDeadline(t)
 }
 
