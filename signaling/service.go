@@ -190,10 +190,25 @@ func (s *Service) Resume(id, token string, caller Caller) (*Visitor, *protocol.E
 // Return is Resume for who wants to read. A session that has ended a moment
 // ago is found, too: why it did may not have reached the client yet.
 func (s *Service) Return(id, token string, caller Caller) (*Visitor, *protocol.Error) {
-	if v := s.farewells.find(id, time.Now()); v != nil && v.session.Admits(token) {
+	if v := s.ended(id); v != nil && v.session.Admits(token) {
 		return v, s.admitRequest(caller)
 	}
 	return s.Resume(id, token, caller)
+}
+
+// ended finds a session that has ended and has something to read still, whether
+// or not its visitor has tidied up already.
+func (s *Service) ended(id string) *Visitor {
+	s.mu.Lock()
+	v := s.visitors[id]
+	s.mu.Unlock()
+	if v != nil {
+		if v.session.Unread() {
+			return v
+		}
+		return nil
+	}
+	return s.farewells.find(id, time.Now())
 }
 
 func (s *Service) resume(id, token string, caller Caller) (*Visitor, *protocol.Error) {
@@ -223,13 +238,13 @@ func (s *Service) admitRequest(caller Caller) *protocol.Error {
 
 // forget is called once by each visitor that closes.
 func (s *Service) forget(v *Visitor) {
+	s.farewells.add(v, time.Now()) // first: it is to be found all the time
 	s.mu.Lock()
 	delete(s.visitors, v.session.ID())
 	if s.perAddr[v.key]--; s.perAddr[v.key] == 0 {
 		delete(s.perAddr, v.key)
 	}
 	s.mu.Unlock()
-	s.farewells.add(v, time.Now())
 	s.metrics.sessions.Dec()
 	s.gone.Done()
 }

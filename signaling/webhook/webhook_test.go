@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -271,10 +272,10 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 func TestAfterAnHourADeliveryIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		well := false
+		var well atomic.Bool
 		s := &site{t: t}
 		s.answer = func(w http.ResponseWriter, _ *http.Request, _ received, _ int) {
-			if !well {
+			if !well.Load() {
 				w.WriteHeader(500)
 				_, _ = w.Write([]byte("out of order"))
 			}
@@ -307,7 +308,7 @@ func TestAfterAnHourADeliveryIsGivenUp(t *testing.T) {
 			t.Errorf("the log says %s", text)
 		}
 
-		well = true
+		well.Store(true)
 		l.Send(event("tea", 3))
 		synctest.Wait()
 		last := s.got()[len(s.got())-1]
@@ -402,17 +403,17 @@ func TestClose(t *testing.T) {
 	})
 	t.Run("tries at once what was put off", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			well := false
+			var well atomic.Bool
 			s := &site{t: t}
 			s.answer = func(w http.ResponseWriter, _ *http.Request, _ received, _ int) {
-				if !well {
+				if !well.Load() {
 					w.WriteHeader(503)
 				}
 			}
 			l := open(t, internet{"a.example": s})
 			l.Send(event("tea", 1))
 			pass(10 * time.Minute)
-			well = true
+			well.Store(true)
 			if took, err := closeWithin(l); err != nil || took != 0 {
 				t.Errorf("%v after %v", err, took)
 			}
