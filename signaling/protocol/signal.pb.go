@@ -402,7 +402,7 @@ func (x PeerLeft_Reason) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use PeerLeft_Reason.Descriptor instead.
 func (PeerLeft_Reason) EnumDescriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{34, 0}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{35, 0}
 }
 
 type Slot_Why int32
@@ -415,6 +415,8 @@ const (
 	Slot_PAUSED Slot_Why = 2
 	// The publisher muted it.
 	Slot_MUTED Slot_Why = 3
+	// The way to the client does not carry even its smallest layer now.
+	Slot_BANDWIDTH Slot_Why = 4
 )
 
 // Enum value maps for Slot_Why.
@@ -424,12 +426,14 @@ var (
 		1: "CODEC_NOT_NEGOTIATED",
 		2: "PAUSED",
 		3: "MUTED",
+		4: "BANDWIDTH",
 	}
 	Slot_Why_value = map[string]int32{
 		"WHY_UNSPECIFIED":      0,
 		"CODEC_NOT_NEGOTIATED": 1,
 		"PAUSED":               2,
 		"MUTED":                3,
+		"BANDWIDTH":            4,
 	}
 )
 
@@ -457,7 +461,7 @@ func (x Slot_Why) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Slot_Why.Descriptor instead.
 func (Slot_Why) EnumDescriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{39, 0}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{41, 0}
 }
 
 type Error_Code int32
@@ -628,7 +632,7 @@ func (x Error_Code) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Error_Code.Descriptor instead.
 func (Error_Code) EnumDescriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{45, 0}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{47, 0}
 }
 
 // ClientMessage is anything that a client says to the server.
@@ -955,6 +959,7 @@ type ServerMessage struct {
 	//	*ServerMessage_Knock
 	//	*ServerMessage_Topology
 	//	*ServerMessage_AccessExpiring
+	//	*ServerMessage_TrackDemand
 	Body          isServerMessage_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1209,6 +1214,15 @@ func (x *ServerMessage) GetAccessExpiring() *AccessExpiring {
 	return nil
 }
 
+func (x *ServerMessage) GetTrackDemand() *TrackDemand {
+	if x != nil {
+		if x, ok := x.Body.(*ServerMessage_TrackDemand); ok {
+			return x.TrackDemand
+		}
+	}
+	return nil
+}
+
 type isServerMessage_Body interface {
 	isServerMessage_Body()
 }
@@ -1301,6 +1315,10 @@ type ServerMessage_AccessExpiring struct {
 	AccessExpiring *AccessExpiring `protobuf:"bytes,31,opt,name=access_expiring,json=accessExpiring,proto3,oneof"`
 }
 
+type ServerMessage_TrackDemand struct {
+	TrackDemand *TrackDemand `protobuf:"bytes,32,opt,name=track_demand,json=trackDemand,proto3,oneof"`
+}
+
 func (*ServerMessage_Welcome) isServerMessage_Body() {}
 
 func (*ServerMessage_Joined) isServerMessage_Body() {}
@@ -1344,6 +1362,8 @@ func (*ServerMessage_Knock) isServerMessage_Body() {}
 func (*ServerMessage_Topology) isServerMessage_Body() {}
 
 func (*ServerMessage_AccessExpiring) isServerMessage_Body() {}
+
+func (*ServerMessage_TrackDemand) isServerMessage_Body() {}
 
 type AttachRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3266,11 +3286,15 @@ func (x *Track) GetMid() string {
 
 // TrackOffer says what one sending media section of the client carries.
 type TrackOffer struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Mid           string                 `protobuf:"bytes,1,opt,name=mid,proto3" json:"mid,omitempty"`
-	Kind          Kind                   `protobuf:"varint,2,opt,name=kind,proto3,enum=hiroba.v1.Kind" json:"kind,omitempty"`
-	Source        string                 `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
-	Muted         bool                   `protobuf:"varint,4,opt,name=muted,proto3" json:"muted,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Mid    string                 `protobuf:"bytes,1,opt,name=mid,proto3" json:"mid,omitempty"`
+	Kind   Kind                   `protobuf:"varint,2,opt,name=kind,proto3,enum=hiroba.v1.Kind" json:"kind,omitempty"`
+	Source string                 `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	Muted  bool                   `protobuf:"varint,4,opt,name=muted,proto3" json:"muted,omitempty"`
+	// What the section sends of one picture at once, the smallest first: with
+	// simulcast one entry for each rid, otherwise one without a rid, or none.
+	// It lets the server choose by size before it has measured anything.
+	Encodings     []*Encoding `protobuf:"bytes,5,rep,name=encodings,proto3" json:"encodings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3333,6 +3357,76 @@ func (x *TrackOffer) GetMuted() bool {
 	return false
 }
 
+func (x *TrackOffer) GetEncodings() []*Encoding {
+	if x != nil {
+		return x.Encodings
+	}
+	return nil
+}
+
+// Encoding is one size of a track that a client sends.
+type Encoding struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As in a=rid, up to 16 letters and digits.
+	Rid string `protobuf:"bytes,1,opt,name=rid,proto3" json:"rid,omitempty"`
+	// Of its largest picture, in pixels; 0 while unknown.
+	Width         uint32 `protobuf:"varint,2,opt,name=width,proto3" json:"width,omitempty"`
+	Height        uint32 `protobuf:"varint,3,opt,name=height,proto3" json:"height,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Encoding) Reset() {
+	*x = Encoding{}
+	mi := &file_hiroba_v1_signal_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Encoding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Encoding) ProtoMessage() {}
+
+func (x *Encoding) ProtoReflect() protoreflect.Message {
+	mi := &file_hiroba_v1_signal_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Encoding.ProtoReflect.Descriptor instead.
+func (*Encoding) Descriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Encoding) GetRid() string {
+	if x != nil {
+		return x.Rid
+	}
+	return ""
+}
+
+func (x *Encoding) GetWidth() uint32 {
+	if x != nil {
+		return x.Width
+	}
+	return 0
+}
+
+func (x *Encoding) GetHeight() uint32 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
 // Publish declares all that the client's sending media sections carry from
 // now on. A mid that is listed already keeps its track; one that is no longer
 // listed ends it. Answered by published.
@@ -3345,7 +3439,7 @@ type Publish struct {
 
 func (x *Publish) Reset() {
 	*x = Publish{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[27]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3357,7 +3451,7 @@ func (x *Publish) String() string {
 func (*Publish) ProtoMessage() {}
 
 func (x *Publish) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[27]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3370,7 +3464,7 @@ func (x *Publish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publish.ProtoReflect.Descriptor instead.
 func (*Publish) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{27}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Publish) GetTracks() []*TrackOffer {
@@ -3390,7 +3484,7 @@ type Published struct {
 
 func (x *Published) Reset() {
 	*x = Published{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[28]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3402,7 +3496,7 @@ func (x *Published) String() string {
 func (*Published) ProtoMessage() {}
 
 func (x *Published) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[28]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3415,7 +3509,7 @@ func (x *Published) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Published.ProtoReflect.Descriptor instead.
 func (*Published) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{28}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Published) GetTracks() []*Track {
@@ -3436,7 +3530,7 @@ type Mute struct {
 
 func (x *Mute) Reset() {
 	*x = Mute{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[29]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3448,7 +3542,7 @@ func (x *Mute) String() string {
 func (*Mute) ProtoMessage() {}
 
 func (x *Mute) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[29]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3461,7 +3555,7 @@ func (x *Mute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mute.ProtoReflect.Descriptor instead.
 func (*Mute) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{29}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Mute) GetTrack() string {
@@ -3490,7 +3584,7 @@ type View struct {
 
 func (x *View) Reset() {
 	*x = View{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[30]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3502,7 +3596,7 @@ func (x *View) String() string {
 func (*View) ProtoMessage() {}
 
 func (x *View) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[30]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3515,7 +3609,7 @@ func (x *View) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use View.ProtoReflect.Descriptor instead.
 func (*View) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{30}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *View) GetShown() []*Shown {
@@ -3535,14 +3629,18 @@ type Shown struct {
 	// Higher is served first; equal ones in the order of the list.
 	Priority uint32 `protobuf:"varint,4,opt,name=priority,proto3" json:"priority,omitempty"`
 	// Shown as a still: its slot stays reserved, nothing is sent.
-	Paused        bool `protobuf:"varint,5,opt,name=paused,proto3" json:"paused,omitempty"`
+	Paused bool `protobuf:"varint,5,opt,name=paused,proto3" json:"paused,omitempty"`
+	// In the place of a track: the camera of whoever spoke last, and of the next
+	// one when there are several such entries. Tracks that are named elsewhere in
+	// the view are left out.
+	Speaker       bool `protobuf:"varint,6,opt,name=speaker,proto3" json:"speaker,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Shown) Reset() {
 	*x = Shown{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[31]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3554,7 +3652,7 @@ func (x *Shown) String() string {
 func (*Shown) ProtoMessage() {}
 
 func (x *Shown) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[31]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3567,7 +3665,7 @@ func (x *Shown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Shown.ProtoReflect.Descriptor instead.
 func (*Shown) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{31}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Shown) GetTrack() string {
@@ -3605,6 +3703,13 @@ func (x *Shown) GetPaused() bool {
 	return false
 }
 
+func (x *Shown) GetSpeaker() bool {
+	if x != nil {
+		return x.Speaker
+	}
+	return false
+}
+
 type PeerJoined struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Peer          *Peer                  `protobuf:"bytes,1,opt,name=peer,proto3" json:"peer,omitempty"`
@@ -3614,7 +3719,7 @@ type PeerJoined struct {
 
 func (x *PeerJoined) Reset() {
 	*x = PeerJoined{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[32]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3626,7 +3731,7 @@ func (x *PeerJoined) String() string {
 func (*PeerJoined) ProtoMessage() {}
 
 func (x *PeerJoined) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[32]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3639,7 +3744,7 @@ func (x *PeerJoined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerJoined.ProtoReflect.Descriptor instead.
 func (*PeerJoined) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{32}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *PeerJoined) GetPeer() *Peer {
@@ -3659,7 +3764,7 @@ type PeerUpdated struct {
 
 func (x *PeerUpdated) Reset() {
 	*x = PeerUpdated{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[33]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3671,7 +3776,7 @@ func (x *PeerUpdated) String() string {
 func (*PeerUpdated) ProtoMessage() {}
 
 func (x *PeerUpdated) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[33]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3684,7 +3789,7 @@ func (x *PeerUpdated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerUpdated.ProtoReflect.Descriptor instead.
 func (*PeerUpdated) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{33}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *PeerUpdated) GetPeer() *Peer {
@@ -3704,7 +3809,7 @@ type PeerLeft struct {
 
 func (x *PeerLeft) Reset() {
 	*x = PeerLeft{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[34]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3716,7 +3821,7 @@ func (x *PeerLeft) String() string {
 func (*PeerLeft) ProtoMessage() {}
 
 func (x *PeerLeft) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[34]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3729,7 +3834,7 @@ func (x *PeerLeft) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerLeft.ProtoReflect.Descriptor instead.
 func (*PeerLeft) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{34}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *PeerLeft) GetPeer() string {
@@ -3756,7 +3861,7 @@ type TrackPublished struct {
 
 func (x *TrackPublished) Reset() {
 	*x = TrackPublished{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[35]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3768,7 +3873,7 @@ func (x *TrackPublished) String() string {
 func (*TrackPublished) ProtoMessage() {}
 
 func (x *TrackPublished) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[35]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3781,7 +3886,7 @@ func (x *TrackPublished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrackPublished.ProtoReflect.Descriptor instead.
 func (*TrackPublished) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{35}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *TrackPublished) GetPeer() string {
@@ -3808,7 +3913,7 @@ type TrackUpdated struct {
 
 func (x *TrackUpdated) Reset() {
 	*x = TrackUpdated{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[36]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3820,7 +3925,7 @@ func (x *TrackUpdated) String() string {
 func (*TrackUpdated) ProtoMessage() {}
 
 func (x *TrackUpdated) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[36]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3833,7 +3938,7 @@ func (x *TrackUpdated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrackUpdated.ProtoReflect.Descriptor instead.
 func (*TrackUpdated) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{36}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *TrackUpdated) GetPeer() string {
@@ -3860,7 +3965,7 @@ type TrackRemoved struct {
 
 func (x *TrackRemoved) Reset() {
 	*x = TrackRemoved{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[37]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3872,7 +3977,7 @@ func (x *TrackRemoved) String() string {
 func (*TrackRemoved) ProtoMessage() {}
 
 func (x *TrackRemoved) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[37]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3885,7 +3990,7 @@ func (x *TrackRemoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrackRemoved.ProtoReflect.Descriptor instead.
 func (*TrackRemoved) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{37}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *TrackRemoved) GetPeer() string {
@@ -3902,6 +4007,70 @@ func (x *TrackRemoved) GetTrack() string {
 	return ""
 }
 
+// TrackDemand tells a publisher what of its track anybody receives. What
+// nobody does need not be sent; it is asked for again the moment somebody does.
+type TrackDemand struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Track string                 `protobuf:"bytes,1,opt,name=track,proto3" json:"track,omitempty"`
+	// Nobody receives any of it.
+	Paused bool `protobuf:"varint,2,opt,name=paused,proto3" json:"paused,omitempty"`
+	// Of a simulcast track: the rids that somebody receives.
+	Rids          []string `protobuf:"bytes,3,rep,name=rids,proto3" json:"rids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TrackDemand) Reset() {
+	*x = TrackDemand{}
+	mi := &file_hiroba_v1_signal_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TrackDemand) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TrackDemand) ProtoMessage() {}
+
+func (x *TrackDemand) ProtoReflect() protoreflect.Message {
+	mi := &file_hiroba_v1_signal_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TrackDemand.ProtoReflect.Descriptor instead.
+func (*TrackDemand) Descriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *TrackDemand) GetTrack() string {
+	if x != nil {
+		return x.Track
+	}
+	return ""
+}
+
+func (x *TrackDemand) GetPaused() bool {
+	if x != nil {
+		return x.Paused
+	}
+	return false
+}
+
+func (x *TrackDemand) GetRids() []string {
+	if x != nil {
+		return x.Rids
+	}
+	return nil
+}
+
 // Slots tells the state of a client's slots: all of them, every time.
 type Slots struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3912,7 +4081,7 @@ type Slots struct {
 
 func (x *Slots) Reset() {
 	*x = Slots{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[38]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3924,7 +4093,7 @@ func (x *Slots) String() string {
 func (*Slots) ProtoMessage() {}
 
 func (x *Slots) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[38]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3937,7 +4106,7 @@ func (x *Slots) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Slots.ProtoReflect.Descriptor instead.
 func (*Slots) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{38}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Slots) GetSlots() []*Slot {
@@ -3964,7 +4133,7 @@ type Slot struct {
 
 func (x *Slot) Reset() {
 	*x = Slot{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[39]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3976,7 +4145,7 @@ func (x *Slot) String() string {
 func (*Slot) ProtoMessage() {}
 
 func (x *Slot) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[39]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3989,7 +4158,7 @@ func (x *Slot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Slot.ProtoReflect.Descriptor instead.
 func (*Slot) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{39}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Slot) GetMid() string {
@@ -4037,7 +4206,7 @@ type Speakers struct {
 
 func (x *Speakers) Reset() {
 	*x = Speakers{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[40]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4049,7 +4218,7 @@ func (x *Speakers) String() string {
 func (*Speakers) ProtoMessage() {}
 
 func (x *Speakers) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[40]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4062,7 +4231,7 @@ func (x *Speakers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Speakers.ProtoReflect.Descriptor instead.
 func (*Speakers) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{40}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Speakers) GetPeers() []string {
@@ -4099,7 +4268,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[41]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4111,7 +4280,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[41]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4124,7 +4293,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{41}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Message) GetTo() []string {
@@ -4192,7 +4361,7 @@ type Done struct {
 
 func (x *Done) Reset() {
 	*x = Done{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[42]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4204,7 +4373,7 @@ func (x *Done) String() string {
 func (*Done) ProtoMessage() {}
 
 func (x *Done) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[42]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4217,7 +4386,7 @@ func (x *Done) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Done.ProtoReflect.Descriptor instead.
 func (*Done) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{42}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{44}
 }
 
 type Ping struct {
@@ -4228,7 +4397,7 @@ type Ping struct {
 
 func (x *Ping) Reset() {
 	*x = Ping{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[43]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4240,7 +4409,7 @@ func (x *Ping) String() string {
 func (*Ping) ProtoMessage() {}
 
 func (x *Ping) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[43]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4253,7 +4422,7 @@ func (x *Ping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ping.ProtoReflect.Descriptor instead.
 func (*Ping) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{43}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{45}
 }
 
 type Pong struct {
@@ -4270,7 +4439,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[44]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4282,7 +4451,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[44]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4295,7 +4464,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{44}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Pong) GetNowMs() int64 {
@@ -4336,7 +4505,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[45]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4348,7 +4517,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[45]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4361,7 +4530,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{45}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Error) GetCode() Error_Code {
@@ -4402,7 +4571,7 @@ type Moderate_TrackOf struct {
 
 func (x *Moderate_TrackOf) Reset() {
 	*x = Moderate_TrackOf{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[46]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4414,7 +4583,7 @@ func (x *Moderate_TrackOf) String() string {
 func (*Moderate_TrackOf) ProtoMessage() {}
 
 func (x *Moderate_TrackOf) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[46]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4455,7 +4624,7 @@ type Moderate_Kick struct {
 
 func (x *Moderate_Kick) Reset() {
 	*x = Moderate_Kick{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[47]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4467,7 +4636,7 @@ func (x *Moderate_Kick) String() string {
 func (*Moderate_Kick) ProtoMessage() {}
 
 func (x *Moderate_Kick) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[47]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4510,7 +4679,7 @@ type Moderate_Change struct {
 
 func (x *Moderate_Change) Reset() {
 	*x = Moderate_Change{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[48]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4522,7 +4691,7 @@ func (x *Moderate_Change) String() string {
 func (*Moderate_Change) ProtoMessage() {}
 
 func (x *Moderate_Change) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[48]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4567,7 +4736,7 @@ type Moderate_End struct {
 
 func (x *Moderate_End) Reset() {
 	*x = Moderate_End{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[49]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4579,7 +4748,7 @@ func (x *Moderate_End) String() string {
 func (*Moderate_End) ProtoMessage() {}
 
 func (x *Moderate_End) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[49]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4618,7 +4787,8 @@ const file_hiroba_v1_signal_proto_rawDesc = "" +
 	"\bmetadata\x18\x14 \x01(\v2\x13.hiroba.v1.MetadataH\x00R\bmetadata\x121\n" +
 	"\bmoderate\x18\x15 \x01(\v2\x13.hiroba.v1.ModerateH\x00R\bmoderate\x12+\n" +
 	"\x06direct\x18\x16 \x01(\v2\x11.hiroba.v1.DirectH\x00R\x06directB\x06\n" +
-	"\x04body\"\xc4\t\n" +
+	"\x04body\"\x81\n" +
+	"\n" +
 	"\rServerMessage\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x0e\n" +
 	"\x02re\x18\x02 \x01(\tR\x02re\x12.\n" +
@@ -4645,7 +4815,8 @@ const file_hiroba_v1_signal_proto_rawDesc = "" +
 	"\froom_updated\x18\x1c \x01(\v2\x16.hiroba.v1.RoomUpdatedH\x00R\vroomUpdated\x12(\n" +
 	"\x05knock\x18\x1d \x01(\v2\x10.hiroba.v1.KnockH\x00R\x05knock\x121\n" +
 	"\btopology\x18\x1e \x01(\v2\x13.hiroba.v1.TopologyH\x00R\btopology\x12D\n" +
-	"\x0faccess_expiring\x18\x1f \x01(\v2\x19.hiroba.v1.AccessExpiringH\x00R\x0eaccessExpiringB\x06\n" +
+	"\x0faccess_expiring\x18\x1f \x01(\v2\x19.hiroba.v1.AccessExpiringH\x00R\x0eaccessExpiring\x12;\n" +
+	"\ftrack_demand\x18  \x01(\v2\x16.hiroba.v1.TrackDemandH\x00R\vtrackDemandB\x06\n" +
 	"\x04body\"?\n" +
 	"\rAttachRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x14\n" +
@@ -4827,13 +4998,18 @@ const file_hiroba_v1_signal_proto_rawDesc = "" +
 	"\x04kind\x18\x02 \x01(\x0e2\x0f.hiroba.v1.KindR\x04kind\x12\x16\n" +
 	"\x06source\x18\x03 \x01(\tR\x06source\x12\x14\n" +
 	"\x05muted\x18\x04 \x01(\bR\x05muted\x12\x10\n" +
-	"\x03mid\x18\x05 \x01(\tR\x03mid\"q\n" +
+	"\x03mid\x18\x05 \x01(\tR\x03mid\"\xa4\x01\n" +
 	"\n" +
 	"TrackOffer\x12\x10\n" +
 	"\x03mid\x18\x01 \x01(\tR\x03mid\x12#\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x0f.hiroba.v1.KindR\x04kind\x12\x16\n" +
 	"\x06source\x18\x03 \x01(\tR\x06source\x12\x14\n" +
-	"\x05muted\x18\x04 \x01(\bR\x05muted\"8\n" +
+	"\x05muted\x18\x04 \x01(\bR\x05muted\x121\n" +
+	"\tencodings\x18\x05 \x03(\v2\x13.hiroba.v1.EncodingR\tencodings\"J\n" +
+	"\bEncoding\x12\x10\n" +
+	"\x03rid\x18\x01 \x01(\tR\x03rid\x12\x14\n" +
+	"\x05width\x18\x02 \x01(\rR\x05width\x12\x16\n" +
+	"\x06height\x18\x03 \x01(\rR\x06height\"8\n" +
 	"\aPublish\x12-\n" +
 	"\x06tracks\x18\x01 \x03(\v2\x15.hiroba.v1.TrackOfferR\x06tracks\"5\n" +
 	"\tPublished\x12(\n" +
@@ -4842,13 +5018,14 @@ const file_hiroba_v1_signal_proto_rawDesc = "" +
 	"\x05track\x18\x01 \x01(\tR\x05track\x12\x14\n" +
 	"\x05muted\x18\x02 \x01(\bR\x05muted\".\n" +
 	"\x04View\x12&\n" +
-	"\x05shown\x18\x01 \x03(\v2\x10.hiroba.v1.ShownR\x05shown\"\x7f\n" +
+	"\x05shown\x18\x01 \x03(\v2\x10.hiroba.v1.ShownR\x05shown\"\x99\x01\n" +
 	"\x05Shown\x12\x14\n" +
 	"\x05track\x18\x01 \x01(\tR\x05track\x12\x14\n" +
 	"\x05width\x18\x02 \x01(\rR\x05width\x12\x16\n" +
 	"\x06height\x18\x03 \x01(\rR\x06height\x12\x1a\n" +
 	"\bpriority\x18\x04 \x01(\rR\bpriority\x12\x16\n" +
-	"\x06paused\x18\x05 \x01(\bR\x06paused\"1\n" +
+	"\x06paused\x18\x05 \x01(\bR\x06paused\x12\x18\n" +
+	"\aspeaker\x18\x06 \x01(\bR\aspeaker\"1\n" +
 	"\n" +
 	"PeerJoined\x12#\n" +
 	"\x04peer\x18\x01 \x01(\v2\x0f.hiroba.v1.PeerR\x04peer\"2\n" +
@@ -4872,21 +5049,26 @@ const file_hiroba_v1_signal_proto_rawDesc = "" +
 	"\x05track\x18\x02 \x01(\v2\x10.hiroba.v1.TrackR\x05track\"8\n" +
 	"\fTrackRemoved\x12\x12\n" +
 	"\x04peer\x18\x01 \x01(\tR\x04peer\x12\x14\n" +
-	"\x05track\x18\x02 \x01(\tR\x05track\".\n" +
+	"\x05track\x18\x02 \x01(\tR\x05track\"O\n" +
+	"\vTrackDemand\x12\x14\n" +
+	"\x05track\x18\x01 \x01(\tR\x05track\x12\x16\n" +
+	"\x06paused\x18\x02 \x01(\bR\x06paused\x12\x12\n" +
+	"\x04rids\x18\x03 \x03(\tR\x04rids\".\n" +
 	"\x05Slots\x12%\n" +
-	"\x05slots\x18\x01 \x03(\v2\x0f.hiroba.v1.SlotR\x05slots\"\xdb\x01\n" +
+	"\x05slots\x18\x01 \x03(\v2\x0f.hiroba.v1.SlotR\x05slots\"\xea\x01\n" +
 	"\x04Slot\x12\x10\n" +
 	"\x03mid\x18\x01 \x01(\tR\x03mid\x12#\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x0f.hiroba.v1.KindR\x04kind\x12\x14\n" +
 	"\x05track\x18\x03 \x01(\tR\x05track\x12\x12\n" +
 	"\x04peer\x18\x04 \x01(\tR\x04peer\x12%\n" +
-	"\x03why\x18\x05 \x01(\x0e2\x13.hiroba.v1.Slot.WhyR\x03why\"K\n" +
+	"\x03why\x18\x05 \x01(\x0e2\x13.hiroba.v1.Slot.WhyR\x03why\"Z\n" +
 	"\x03Why\x12\x13\n" +
 	"\x0fWHY_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14CODEC_NOT_NEGOTIATED\x10\x01\x12\n" +
 	"\n" +
 	"\x06PAUSED\x10\x02\x12\t\n" +
-	"\x05MUTED\x10\x03\" \n" +
+	"\x05MUTED\x10\x03\x12\r\n" +
+	"\tBANDWIDTH\x10\x04\" \n" +
 	"\bSpeakers\x12\x14\n" +
 	"\x05peers\x18\x01 \x03(\tR\x05peers\"\xb0\x01\n" +
 	"\aMessage\x12\x0e\n" +
@@ -4987,7 +5169,7 @@ func file_hiroba_v1_signal_proto_rawDescGZIP() []byte {
 }
 
 var file_hiroba_v1_signal_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
-var file_hiroba_v1_signal_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
+var file_hiroba_v1_signal_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
 var file_hiroba_v1_signal_proto_goTypes = []any{
 	(Grant)(0),               // 0: hiroba.v1.Grant
 	(TopologyPolicy)(0),      // 1: hiroba.v1.TopologyPolicy
@@ -5025,40 +5207,42 @@ var file_hiroba_v1_signal_proto_goTypes = []any{
 	(*Moderate)(nil),         // 33: hiroba.v1.Moderate
 	(*Track)(nil),            // 34: hiroba.v1.Track
 	(*TrackOffer)(nil),       // 35: hiroba.v1.TrackOffer
-	(*Publish)(nil),          // 36: hiroba.v1.Publish
-	(*Published)(nil),        // 37: hiroba.v1.Published
-	(*Mute)(nil),             // 38: hiroba.v1.Mute
-	(*View)(nil),             // 39: hiroba.v1.View
-	(*Shown)(nil),            // 40: hiroba.v1.Shown
-	(*PeerJoined)(nil),       // 41: hiroba.v1.PeerJoined
-	(*PeerUpdated)(nil),      // 42: hiroba.v1.PeerUpdated
-	(*PeerLeft)(nil),         // 43: hiroba.v1.PeerLeft
-	(*TrackPublished)(nil),   // 44: hiroba.v1.TrackPublished
-	(*TrackUpdated)(nil),     // 45: hiroba.v1.TrackUpdated
-	(*TrackRemoved)(nil),     // 46: hiroba.v1.TrackRemoved
-	(*Slots)(nil),            // 47: hiroba.v1.Slots
-	(*Slot)(nil),             // 48: hiroba.v1.Slot
-	(*Speakers)(nil),         // 49: hiroba.v1.Speakers
-	(*Message)(nil),          // 50: hiroba.v1.Message
-	(*Done)(nil),             // 51: hiroba.v1.Done
-	(*Ping)(nil),             // 52: hiroba.v1.Ping
-	(*Pong)(nil),             // 53: hiroba.v1.Pong
-	(*Error)(nil),            // 54: hiroba.v1.Error
-	(*Moderate_TrackOf)(nil), // 55: hiroba.v1.Moderate.TrackOf
-	(*Moderate_Kick)(nil),    // 56: hiroba.v1.Moderate.Kick
-	(*Moderate_Change)(nil),  // 57: hiroba.v1.Moderate.Change
-	(*Moderate_End)(nil),     // 58: hiroba.v1.Moderate.End
+	(*Encoding)(nil),         // 36: hiroba.v1.Encoding
+	(*Publish)(nil),          // 37: hiroba.v1.Publish
+	(*Published)(nil),        // 38: hiroba.v1.Published
+	(*Mute)(nil),             // 39: hiroba.v1.Mute
+	(*View)(nil),             // 40: hiroba.v1.View
+	(*Shown)(nil),            // 41: hiroba.v1.Shown
+	(*PeerJoined)(nil),       // 42: hiroba.v1.PeerJoined
+	(*PeerUpdated)(nil),      // 43: hiroba.v1.PeerUpdated
+	(*PeerLeft)(nil),         // 44: hiroba.v1.PeerLeft
+	(*TrackPublished)(nil),   // 45: hiroba.v1.TrackPublished
+	(*TrackUpdated)(nil),     // 46: hiroba.v1.TrackUpdated
+	(*TrackRemoved)(nil),     // 47: hiroba.v1.TrackRemoved
+	(*TrackDemand)(nil),      // 48: hiroba.v1.TrackDemand
+	(*Slots)(nil),            // 49: hiroba.v1.Slots
+	(*Slot)(nil),             // 50: hiroba.v1.Slot
+	(*Speakers)(nil),         // 51: hiroba.v1.Speakers
+	(*Message)(nil),          // 52: hiroba.v1.Message
+	(*Done)(nil),             // 53: hiroba.v1.Done
+	(*Ping)(nil),             // 54: hiroba.v1.Ping
+	(*Pong)(nil),             // 55: hiroba.v1.Pong
+	(*Error)(nil),            // 56: hiroba.v1.Error
+	(*Moderate_TrackOf)(nil), // 57: hiroba.v1.Moderate.TrackOf
+	(*Moderate_Kick)(nil),    // 58: hiroba.v1.Moderate.Kick
+	(*Moderate_Change)(nil),  // 59: hiroba.v1.Moderate.Change
+	(*Moderate_End)(nil),     // 60: hiroba.v1.Moderate.End
 }
 var file_hiroba_v1_signal_proto_depIdxs = []int32{
 	17, // 0: hiroba.v1.ClientMessage.join:type_name -> hiroba.v1.Join
 	23, // 1: hiroba.v1.ClientMessage.leave:type_name -> hiroba.v1.Leave
 	24, // 2: hiroba.v1.ClientMessage.description:type_name -> hiroba.v1.Description
 	25, // 3: hiroba.v1.ClientMessage.candidate:type_name -> hiroba.v1.Candidate
-	36, // 4: hiroba.v1.ClientMessage.publish:type_name -> hiroba.v1.Publish
-	38, // 5: hiroba.v1.ClientMessage.mute:type_name -> hiroba.v1.Mute
-	39, // 6: hiroba.v1.ClientMessage.view:type_name -> hiroba.v1.View
-	50, // 7: hiroba.v1.ClientMessage.message:type_name -> hiroba.v1.Message
-	52, // 8: hiroba.v1.ClientMessage.ping:type_name -> hiroba.v1.Ping
+	37, // 4: hiroba.v1.ClientMessage.publish:type_name -> hiroba.v1.Publish
+	39, // 5: hiroba.v1.ClientMessage.mute:type_name -> hiroba.v1.Mute
+	40, // 6: hiroba.v1.ClientMessage.view:type_name -> hiroba.v1.View
+	52, // 7: hiroba.v1.ClientMessage.message:type_name -> hiroba.v1.Message
+	54, // 8: hiroba.v1.ClientMessage.ping:type_name -> hiroba.v1.Ping
 	20, // 9: hiroba.v1.ClientMessage.authenticate:type_name -> hiroba.v1.Authenticate
 	22, // 10: hiroba.v1.ClientMessage.metadata:type_name -> hiroba.v1.Metadata
 	33, // 11: hiroba.v1.ClientMessage.moderate:type_name -> hiroba.v1.Moderate
@@ -5067,79 +5251,81 @@ var file_hiroba_v1_signal_proto_depIdxs = []int32{
 	18, // 14: hiroba.v1.ServerMessage.joined:type_name -> hiroba.v1.Joined
 	24, // 15: hiroba.v1.ServerMessage.description:type_name -> hiroba.v1.Description
 	25, // 16: hiroba.v1.ServerMessage.candidate:type_name -> hiroba.v1.Candidate
-	41, // 17: hiroba.v1.ServerMessage.peer_joined:type_name -> hiroba.v1.PeerJoined
-	43, // 18: hiroba.v1.ServerMessage.peer_left:type_name -> hiroba.v1.PeerLeft
-	44, // 19: hiroba.v1.ServerMessage.track_published:type_name -> hiroba.v1.TrackPublished
-	45, // 20: hiroba.v1.ServerMessage.track_updated:type_name -> hiroba.v1.TrackUpdated
-	46, // 21: hiroba.v1.ServerMessage.track_removed:type_name -> hiroba.v1.TrackRemoved
-	37, // 22: hiroba.v1.ServerMessage.published:type_name -> hiroba.v1.Published
-	47, // 23: hiroba.v1.ServerMessage.slots:type_name -> hiroba.v1.Slots
-	49, // 24: hiroba.v1.ServerMessage.speakers:type_name -> hiroba.v1.Speakers
-	50, // 25: hiroba.v1.ServerMessage.message:type_name -> hiroba.v1.Message
-	51, // 26: hiroba.v1.ServerMessage.done:type_name -> hiroba.v1.Done
-	54, // 27: hiroba.v1.ServerMessage.error:type_name -> hiroba.v1.Error
-	53, // 28: hiroba.v1.ServerMessage.pong:type_name -> hiroba.v1.Pong
+	42, // 17: hiroba.v1.ServerMessage.peer_joined:type_name -> hiroba.v1.PeerJoined
+	44, // 18: hiroba.v1.ServerMessage.peer_left:type_name -> hiroba.v1.PeerLeft
+	45, // 19: hiroba.v1.ServerMessage.track_published:type_name -> hiroba.v1.TrackPublished
+	46, // 20: hiroba.v1.ServerMessage.track_updated:type_name -> hiroba.v1.TrackUpdated
+	47, // 21: hiroba.v1.ServerMessage.track_removed:type_name -> hiroba.v1.TrackRemoved
+	38, // 22: hiroba.v1.ServerMessage.published:type_name -> hiroba.v1.Published
+	49, // 23: hiroba.v1.ServerMessage.slots:type_name -> hiroba.v1.Slots
+	51, // 24: hiroba.v1.ServerMessage.speakers:type_name -> hiroba.v1.Speakers
+	52, // 25: hiroba.v1.ServerMessage.message:type_name -> hiroba.v1.Message
+	53, // 26: hiroba.v1.ServerMessage.done:type_name -> hiroba.v1.Done
+	56, // 27: hiroba.v1.ServerMessage.error:type_name -> hiroba.v1.Error
+	55, // 28: hiroba.v1.ServerMessage.pong:type_name -> hiroba.v1.Pong
 	19, // 29: hiroba.v1.ServerMessage.waiting:type_name -> hiroba.v1.Waiting
-	42, // 30: hiroba.v1.ServerMessage.peer_updated:type_name -> hiroba.v1.PeerUpdated
+	43, // 30: hiroba.v1.ServerMessage.peer_updated:type_name -> hiroba.v1.PeerUpdated
 	29, // 31: hiroba.v1.ServerMessage.room_updated:type_name -> hiroba.v1.RoomUpdated
 	32, // 32: hiroba.v1.ServerMessage.knock:type_name -> hiroba.v1.Knock
 	30, // 33: hiroba.v1.ServerMessage.topology:type_name -> hiroba.v1.Topology
 	21, // 34: hiroba.v1.ServerMessage.access_expiring:type_name -> hiroba.v1.AccessExpiring
-	9,  // 35: hiroba.v1.SendRequest.messages:type_name -> hiroba.v1.ClientMessage
-	10, // 36: hiroba.v1.SendResponse.messages:type_name -> hiroba.v1.ServerMessage
-	15, // 37: hiroba.v1.Welcome.ice_servers:type_name -> hiroba.v1.IceServer
-	16, // 38: hiroba.v1.Welcome.limits:type_name -> hiroba.v1.Limits
-	24, // 39: hiroba.v1.Join.offer:type_name -> hiroba.v1.Description
-	35, // 40: hiroba.v1.Join.tracks:type_name -> hiroba.v1.TrackOffer
-	39, // 41: hiroba.v1.Join.view:type_name -> hiroba.v1.View
-	26, // 42: hiroba.v1.Joined.peers:type_name -> hiroba.v1.Peer
-	24, // 43: hiroba.v1.Joined.answer:type_name -> hiroba.v1.Description
-	34, // 44: hiroba.v1.Joined.tracks:type_name -> hiroba.v1.Track
-	26, // 45: hiroba.v1.Joined.self:type_name -> hiroba.v1.Peer
-	27, // 46: hiroba.v1.Joined.settings:type_name -> hiroba.v1.RoomSettings
-	50, // 47: hiroba.v1.Joined.history:type_name -> hiroba.v1.Message
-	30, // 48: hiroba.v1.Joined.topology:type_name -> hiroba.v1.Topology
-	32, // 49: hiroba.v1.Joined.knocks:type_name -> hiroba.v1.Knock
-	3,  // 50: hiroba.v1.Description.type:type_name -> hiroba.v1.Description.Type
-	34, // 51: hiroba.v1.Peer.tracks:type_name -> hiroba.v1.Track
-	0,  // 52: hiroba.v1.Peer.grants:type_name -> hiroba.v1.Grant
-	1,  // 53: hiroba.v1.RoomSettings.topology:type_name -> hiroba.v1.TopologyPolicy
-	1,  // 54: hiroba.v1.RoomChange.topology:type_name -> hiroba.v1.TopologyPolicy
-	27, // 55: hiroba.v1.RoomUpdated.settings:type_name -> hiroba.v1.RoomSettings
-	4,  // 56: hiroba.v1.Topology.mode:type_name -> hiroba.v1.Topology.Mode
-	5,  // 57: hiroba.v1.Direct.state:type_name -> hiroba.v1.Direct.State
-	55, // 58: hiroba.v1.Moderate.mute:type_name -> hiroba.v1.Moderate.TrackOf
-	55, // 59: hiroba.v1.Moderate.stop:type_name -> hiroba.v1.Moderate.TrackOf
-	56, // 60: hiroba.v1.Moderate.kick:type_name -> hiroba.v1.Moderate.Kick
-	57, // 61: hiroba.v1.Moderate.grants:type_name -> hiroba.v1.Moderate.Change
-	28, // 62: hiroba.v1.Moderate.room:type_name -> hiroba.v1.RoomChange
-	58, // 63: hiroba.v1.Moderate.end:type_name -> hiroba.v1.Moderate.End
-	2,  // 64: hiroba.v1.Track.kind:type_name -> hiroba.v1.Kind
-	2,  // 65: hiroba.v1.TrackOffer.kind:type_name -> hiroba.v1.Kind
-	35, // 66: hiroba.v1.Publish.tracks:type_name -> hiroba.v1.TrackOffer
-	34, // 67: hiroba.v1.Published.tracks:type_name -> hiroba.v1.Track
-	40, // 68: hiroba.v1.View.shown:type_name -> hiroba.v1.Shown
-	26, // 69: hiroba.v1.PeerJoined.peer:type_name -> hiroba.v1.Peer
-	26, // 70: hiroba.v1.PeerUpdated.peer:type_name -> hiroba.v1.Peer
-	6,  // 71: hiroba.v1.PeerLeft.reason:type_name -> hiroba.v1.PeerLeft.Reason
-	34, // 72: hiroba.v1.TrackPublished.track:type_name -> hiroba.v1.Track
-	34, // 73: hiroba.v1.TrackUpdated.track:type_name -> hiroba.v1.Track
-	48, // 74: hiroba.v1.Slots.slots:type_name -> hiroba.v1.Slot
-	2,  // 75: hiroba.v1.Slot.kind:type_name -> hiroba.v1.Kind
-	7,  // 76: hiroba.v1.Slot.why:type_name -> hiroba.v1.Slot.Why
-	8,  // 77: hiroba.v1.Error.code:type_name -> hiroba.v1.Error.Code
-	0,  // 78: hiroba.v1.Moderate.Change.grants:type_name -> hiroba.v1.Grant
-	9,  // 79: hiroba.v1.SignalService.Connect:input_type -> hiroba.v1.ClientMessage
-	11, // 80: hiroba.v1.SignalService.Attach:input_type -> hiroba.v1.AttachRequest
-	12, // 81: hiroba.v1.SignalService.Send:input_type -> hiroba.v1.SendRequest
-	10, // 82: hiroba.v1.SignalService.Connect:output_type -> hiroba.v1.ServerMessage
-	10, // 83: hiroba.v1.SignalService.Attach:output_type -> hiroba.v1.ServerMessage
-	13, // 84: hiroba.v1.SignalService.Send:output_type -> hiroba.v1.SendResponse
-	82, // [82:85] is the sub-list for method output_type
-	79, // [79:82] is the sub-list for method input_type
-	79, // [79:79] is the sub-list for extension type_name
-	79, // [79:79] is the sub-list for extension extendee
-	0,  // [0:79] is the sub-list for field type_name
+	48, // 35: hiroba.v1.ServerMessage.track_demand:type_name -> hiroba.v1.TrackDemand
+	9,  // 36: hiroba.v1.SendRequest.messages:type_name -> hiroba.v1.ClientMessage
+	10, // 37: hiroba.v1.SendResponse.messages:type_name -> hiroba.v1.ServerMessage
+	15, // 38: hiroba.v1.Welcome.ice_servers:type_name -> hiroba.v1.IceServer
+	16, // 39: hiroba.v1.Welcome.limits:type_name -> hiroba.v1.Limits
+	24, // 40: hiroba.v1.Join.offer:type_name -> hiroba.v1.Description
+	35, // 41: hiroba.v1.Join.tracks:type_name -> hiroba.v1.TrackOffer
+	40, // 42: hiroba.v1.Join.view:type_name -> hiroba.v1.View
+	26, // 43: hiroba.v1.Joined.peers:type_name -> hiroba.v1.Peer
+	24, // 44: hiroba.v1.Joined.answer:type_name -> hiroba.v1.Description
+	34, // 45: hiroba.v1.Joined.tracks:type_name -> hiroba.v1.Track
+	26, // 46: hiroba.v1.Joined.self:type_name -> hiroba.v1.Peer
+	27, // 47: hiroba.v1.Joined.settings:type_name -> hiroba.v1.RoomSettings
+	52, // 48: hiroba.v1.Joined.history:type_name -> hiroba.v1.Message
+	30, // 49: hiroba.v1.Joined.topology:type_name -> hiroba.v1.Topology
+	32, // 50: hiroba.v1.Joined.knocks:type_name -> hiroba.v1.Knock
+	3,  // 51: hiroba.v1.Description.type:type_name -> hiroba.v1.Description.Type
+	34, // 52: hiroba.v1.Peer.tracks:type_name -> hiroba.v1.Track
+	0,  // 53: hiroba.v1.Peer.grants:type_name -> hiroba.v1.Grant
+	1,  // 54: hiroba.v1.RoomSettings.topology:type_name -> hiroba.v1.TopologyPolicy
+	1,  // 55: hiroba.v1.RoomChange.topology:type_name -> hiroba.v1.TopologyPolicy
+	27, // 56: hiroba.v1.RoomUpdated.settings:type_name -> hiroba.v1.RoomSettings
+	4,  // 57: hiroba.v1.Topology.mode:type_name -> hiroba.v1.Topology.Mode
+	5,  // 58: hiroba.v1.Direct.state:type_name -> hiroba.v1.Direct.State
+	57, // 59: hiroba.v1.Moderate.mute:type_name -> hiroba.v1.Moderate.TrackOf
+	57, // 60: hiroba.v1.Moderate.stop:type_name -> hiroba.v1.Moderate.TrackOf
+	58, // 61: hiroba.v1.Moderate.kick:type_name -> hiroba.v1.Moderate.Kick
+	59, // 62: hiroba.v1.Moderate.grants:type_name -> hiroba.v1.Moderate.Change
+	28, // 63: hiroba.v1.Moderate.room:type_name -> hiroba.v1.RoomChange
+	60, // 64: hiroba.v1.Moderate.end:type_name -> hiroba.v1.Moderate.End
+	2,  // 65: hiroba.v1.Track.kind:type_name -> hiroba.v1.Kind
+	2,  // 66: hiroba.v1.TrackOffer.kind:type_name -> hiroba.v1.Kind
+	36, // 67: hiroba.v1.TrackOffer.encodings:type_name -> hiroba.v1.Encoding
+	35, // 68: hiroba.v1.Publish.tracks:type_name -> hiroba.v1.TrackOffer
+	34, // 69: hiroba.v1.Published.tracks:type_name -> hiroba.v1.Track
+	41, // 70: hiroba.v1.View.shown:type_name -> hiroba.v1.Shown
+	26, // 71: hiroba.v1.PeerJoined.peer:type_name -> hiroba.v1.Peer
+	26, // 72: hiroba.v1.PeerUpdated.peer:type_name -> hiroba.v1.Peer
+	6,  // 73: hiroba.v1.PeerLeft.reason:type_name -> hiroba.v1.PeerLeft.Reason
+	34, // 74: hiroba.v1.TrackPublished.track:type_name -> hiroba.v1.Track
+	34, // 75: hiroba.v1.TrackUpdated.track:type_name -> hiroba.v1.Track
+	50, // 76: hiroba.v1.Slots.slots:type_name -> hiroba.v1.Slot
+	2,  // 77: hiroba.v1.Slot.kind:type_name -> hiroba.v1.Kind
+	7,  // 78: hiroba.v1.Slot.why:type_name -> hiroba.v1.Slot.Why
+	8,  // 79: hiroba.v1.Error.code:type_name -> hiroba.v1.Error.Code
+	0,  // 80: hiroba.v1.Moderate.Change.grants:type_name -> hiroba.v1.Grant
+	9,  // 81: hiroba.v1.SignalService.Connect:input_type -> hiroba.v1.ClientMessage
+	11, // 82: hiroba.v1.SignalService.Attach:input_type -> hiroba.v1.AttachRequest
+	12, // 83: hiroba.v1.SignalService.Send:input_type -> hiroba.v1.SendRequest
+	10, // 84: hiroba.v1.SignalService.Connect:output_type -> hiroba.v1.ServerMessage
+	10, // 85: hiroba.v1.SignalService.Attach:output_type -> hiroba.v1.ServerMessage
+	13, // 86: hiroba.v1.SignalService.Send:output_type -> hiroba.v1.SendResponse
+	84, // [84:87] is the sub-list for method output_type
+	81, // [81:84] is the sub-list for method input_type
+	81, // [81:81] is the sub-list for extension type_name
+	81, // [81:81] is the sub-list for extension extendee
+	0,  // [0:81] is the sub-list for field type_name
 }
 
 func init() { file_hiroba_v1_signal_proto_init() }
@@ -5185,6 +5371,7 @@ func file_hiroba_v1_signal_proto_init() {
 		(*ServerMessage_Knock)(nil),
 		(*ServerMessage_Topology)(nil),
 		(*ServerMessage_AccessExpiring)(nil),
+		(*ServerMessage_TrackDemand)(nil),
 	}
 	file_hiroba_v1_signal_proto_msgTypes[19].OneofWrappers = []any{}
 	file_hiroba_v1_signal_proto_msgTypes[24].OneofWrappers = []any{
@@ -5197,14 +5384,14 @@ func file_hiroba_v1_signal_proto_init() {
 		(*Moderate_Room)(nil),
 		(*Moderate_End_)(nil),
 	}
-	file_hiroba_v1_signal_proto_msgTypes[48].OneofWrappers = []any{}
+	file_hiroba_v1_signal_proto_msgTypes[50].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hiroba_v1_signal_proto_rawDesc), len(file_hiroba_v1_signal_proto_rawDesc)),
 			NumEnums:      9,
-			NumMessages:   50,
+			NumMessages:   52,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -80,6 +80,7 @@ export interface ServerMessage {
   knock?: Knock;
   topology?: Topology;
   accessExpiring?: AccessExpiring;
+  trackDemand?: TrackDemand;
 }
 
 export interface AttachRequest {
@@ -572,6 +573,27 @@ export interface TrackOffer {
   kind?: Kind;
   source?: string;
   muted?: boolean;
+  /**
+   * What the section sends of one picture at once, the smallest first: with
+   * simulcast one entry for each rid, otherwise one without a rid, or none.
+   * It lets the server choose by size before it has measured anything.
+   */
+  encodings?: Encoding[];
+}
+
+/**
+ * Encoding is one size of a track that a client sends.
+ */
+export interface Encoding {
+  /**
+   * As in a=rid, up to 16 letters and digits.
+   */
+  rid?: string;
+  /**
+   * Of its largest picture, in pixels; 0 while unknown.
+   */
+  width?: number;
+  height?: number;
 }
 
 /**
@@ -625,6 +647,12 @@ export interface Shown {
    * Shown as a still: its slot stays reserved, nothing is sent.
    */
   paused?: boolean;
+  /**
+   * In the place of a track: the camera of whoever spoke last, and of the next
+   * one when there are several such entries. Tracks that are named elsewhere in
+   * the view are left out.
+   */
+  speaker?: boolean;
 }
 
 export interface PeerJoined {
@@ -661,13 +689,29 @@ export interface TrackRemoved {
 }
 
 /**
+ * TrackDemand tells a publisher what of its track anybody receives. What
+ * nobody does need not be sent; it is asked for again the moment somebody does.
+ */
+export interface TrackDemand {
+  track?: string;
+  /**
+   * Nobody receives any of it.
+   */
+  paused?: boolean;
+  /**
+   * Of a simulcast track: the rids that somebody receives.
+   */
+  rids?: string[];
+}
+
+/**
  * Slots tells the state of a client's slots: all of them, every time.
  */
 export interface Slots {
   slots?: Slot[];
 }
 
-export type SlotWhy = "WHY_UNSPECIFIED" | "CODEC_NOT_NEGOTIATED" | "PAUSED" | "MUTED";
+export type SlotWhy = "WHY_UNSPECIFIED" | "CODEC_NOT_NEGOTIATED" | "PAUSED" | "MUTED" | "BANDWIDTH";
 
 /**
  * Slot is one receive-only media section of the client, and what is in it.
