@@ -3214,7 +3214,9 @@ type Track struct {
 	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
 	Muted  bool   `protobuf:"varint,4,opt,name=muted,proto3" json:"muted,omitempty"`
 	// The media section that carries it; told to the publisher only.
-	Mid           string `protobuf:"bytes,5,opt,name=mid,proto3" json:"mid,omitempty"`
+	Mid string `protobuf:"bytes,5,opt,name=mid,proto3" json:"mid,omitempty"`
+	// What the section sends at once, as the publisher said; told to it only.
+	Encodings     []*Encoding `protobuf:"bytes,6,rep,name=encodings,proto3" json:"encodings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3282,6 +3284,13 @@ func (x *Track) GetMid() string {
 		return x.Mid
 	}
 	return ""
+}
+
+func (x *Track) GetEncodings() []*Encoding {
+	if x != nil {
+		return x.Encodings
+	}
+	return nil
 }
 
 // TrackOffer says what one sending media section of the client carries.
@@ -4992,13 +5001,14 @@ const file_hiroba_v1_signal_proto_rawDesc = "" +
 	"\x04role\x18\x03 \x01(\tH\x00R\x04role\x88\x01\x01B\a\n" +
 	"\x05_role\x1a\x05\n" +
 	"\x03EndB\b\n" +
-	"\x06action\"|\n" +
+	"\x06action\"\xaf\x01\n" +
 	"\x05Track\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12#\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x0f.hiroba.v1.KindR\x04kind\x12\x16\n" +
 	"\x06source\x18\x03 \x01(\tR\x06source\x12\x14\n" +
 	"\x05muted\x18\x04 \x01(\bR\x05muted\x12\x10\n" +
-	"\x03mid\x18\x05 \x01(\tR\x03mid\"\xa4\x01\n" +
+	"\x03mid\x18\x05 \x01(\tR\x03mid\x121\n" +
+	"\tencodings\x18\x06 \x03(\v2\x13.hiroba.v1.EncodingR\tencodings\"\xa4\x01\n" +
 	"\n" +
 	"TrackOffer\x12\x10\n" +
 	"\x03mid\x18\x01 \x01(\tR\x03mid\x12#\n" +
@@ -5300,32 +5310,33 @@ var file_hiroba_v1_signal_proto_depIdxs = []int32{
 	28, // 63: hiroba.v1.Moderate.room:type_name -> hiroba.v1.RoomChange
 	60, // 64: hiroba.v1.Moderate.end:type_name -> hiroba.v1.Moderate.End
 	2,  // 65: hiroba.v1.Track.kind:type_name -> hiroba.v1.Kind
-	2,  // 66: hiroba.v1.TrackOffer.kind:type_name -> hiroba.v1.Kind
-	36, // 67: hiroba.v1.TrackOffer.encodings:type_name -> hiroba.v1.Encoding
-	35, // 68: hiroba.v1.Publish.tracks:type_name -> hiroba.v1.TrackOffer
-	34, // 69: hiroba.v1.Published.tracks:type_name -> hiroba.v1.Track
-	41, // 70: hiroba.v1.View.shown:type_name -> hiroba.v1.Shown
-	26, // 71: hiroba.v1.PeerJoined.peer:type_name -> hiroba.v1.Peer
-	26, // 72: hiroba.v1.PeerUpdated.peer:type_name -> hiroba.v1.Peer
-	6,  // 73: hiroba.v1.PeerLeft.reason:type_name -> hiroba.v1.PeerLeft.Reason
-	34, // 74: hiroba.v1.TrackPublished.track:type_name -> hiroba.v1.Track
-	34, // 75: hiroba.v1.TrackUpdated.track:type_name -> hiroba.v1.Track
-	50, // 76: hiroba.v1.Slots.slots:type_name -> hiroba.v1.Slot
-	2,  // 77: hiroba.v1.Slot.kind:type_name -> hiroba.v1.Kind
-	7,  // 78: hiroba.v1.Slot.why:type_name -> hiroba.v1.Slot.Why
-	8,  // 79: hiroba.v1.Error.code:type_name -> hiroba.v1.Error.Code
-	0,  // 80: hiroba.v1.Moderate.Change.grants:type_name -> hiroba.v1.Grant
-	9,  // 81: hiroba.v1.SignalService.Connect:input_type -> hiroba.v1.ClientMessage
-	11, // 82: hiroba.v1.SignalService.Attach:input_type -> hiroba.v1.AttachRequest
-	12, // 83: hiroba.v1.SignalService.Send:input_type -> hiroba.v1.SendRequest
-	10, // 84: hiroba.v1.SignalService.Connect:output_type -> hiroba.v1.ServerMessage
-	10, // 85: hiroba.v1.SignalService.Attach:output_type -> hiroba.v1.ServerMessage
-	13, // 86: hiroba.v1.SignalService.Send:output_type -> hiroba.v1.SendResponse
-	84, // [84:87] is the sub-list for method output_type
-	81, // [81:84] is the sub-list for method input_type
-	81, // [81:81] is the sub-list for extension type_name
-	81, // [81:81] is the sub-list for extension extendee
-	0,  // [0:81] is the sub-list for field type_name
+	36, // 66: hiroba.v1.Track.encodings:type_name -> hiroba.v1.Encoding
+	2,  // 67: hiroba.v1.TrackOffer.kind:type_name -> hiroba.v1.Kind
+	36, // 68: hiroba.v1.TrackOffer.encodings:type_name -> hiroba.v1.Encoding
+	35, // 69: hiroba.v1.Publish.tracks:type_name -> hiroba.v1.TrackOffer
+	34, // 70: hiroba.v1.Published.tracks:type_name -> hiroba.v1.Track
+	41, // 71: hiroba.v1.View.shown:type_name -> hiroba.v1.Shown
+	26, // 72: hiroba.v1.PeerJoined.peer:type_name -> hiroba.v1.Peer
+	26, // 73: hiroba.v1.PeerUpdated.peer:type_name -> hiroba.v1.Peer
+	6,  // 74: hiroba.v1.PeerLeft.reason:type_name -> hiroba.v1.PeerLeft.Reason
+	34, // 75: hiroba.v1.TrackPublished.track:type_name -> hiroba.v1.Track
+	34, // 76: hiroba.v1.TrackUpdated.track:type_name -> hiroba.v1.Track
+	50, // 77: hiroba.v1.Slots.slots:type_name -> hiroba.v1.Slot
+	2,  // 78: hiroba.v1.Slot.kind:type_name -> hiroba.v1.Kind
+	7,  // 79: hiroba.v1.Slot.why:type_name -> hiroba.v1.Slot.Why
+	8,  // 80: hiroba.v1.Error.code:type_name -> hiroba.v1.Error.Code
+	0,  // 81: hiroba.v1.Moderate.Change.grants:type_name -> hiroba.v1.Grant
+	9,  // 82: hiroba.v1.SignalService.Connect:input_type -> hiroba.v1.ClientMessage
+	11, // 83: hiroba.v1.SignalService.Attach:input_type -> hiroba.v1.AttachRequest
+	12, // 84: hiroba.v1.SignalService.Send:input_type -> hiroba.v1.SendRequest
+	10, // 85: hiroba.v1.SignalService.Connect:output_type -> hiroba.v1.ServerMessage
+	10, // 86: hiroba.v1.SignalService.Attach:output_type -> hiroba.v1.ServerMessage
+	13, // 87: hiroba.v1.SignalService.Send:output_type -> hiroba.v1.SendResponse
+	85, // [85:88] is the sub-list for method output_type
+	82, // [82:85] is the sub-list for method input_type
+	82, // [82:82] is the sub-list for extension type_name
+	82, // [82:82] is the sub-list for extension extendee
+	0,  // [0:82] is the sub-list for field type_name
 }
 
 func init() { file_hiroba_v1_signal_proto_init() }

@@ -11,7 +11,7 @@ import (
 // public is a track as others than its publisher see it.
 func public(track *protocol.Track) *protocol.Track {
 	out := proto.Clone(track).(*protocol.Track)
-	out.Mid = ""
+	out.Mid, out.Encodings = "", nil
 	return out
 }
 
@@ -34,6 +34,7 @@ func (rs *Rooms) Tracks(current []*protocol.Track, offers []*protocol.TrackOffer
 		track := &protocol.Track{
 			Id: NewID(), Mid: offer.GetMid(),
 			Kind: offer.GetKind(), Source: offer.GetSource(), Muted: offer.GetMuted(),
+			Encodings: offer.GetEncodings(),
 		}
 		if old := find(current, offer.GetMid()); old != nil && old.GetKind() == track.GetKind() {
 			track.Id = old.GetId()

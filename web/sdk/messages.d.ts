@@ -563,6 +563,10 @@ export interface Track {
    * The media section that carries it; told to the publisher only.
    */
   mid?: string;
+  /**
+   * What the section sends at once, as the publisher said; told to it only.
+   */
+  encodings?: Encoding[];
 }
 
 /**
