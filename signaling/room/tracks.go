@@ -54,7 +54,7 @@ func checkOffer(offer *protocol.TrackOffer) *protocol.Error {
 		return protocol.Errorf(protocol.Error_BAD_FIELD,
 			"The source of the track at mid %q has %d bytes; %d are allowed.", offer.GetMid(), len(offer.GetSource()), maxSource)
 	}
-	return nil
+	return checkEncodings(offer)
 }
 
 func find(tracks []*protocol.Track, mid string) *protocol.Track {
@@ -104,7 +104,7 @@ func (r *Room) Publish(peer *Peer, offers []*protocol.TrackOffer) ([]*protocol.T
 			published := &protocol.TrackPublished{Peer: peer.id, Track: public(track)}
 			r.tell(peer, &protocol.ServerMessage{Body: &protocol.ServerMessage_TrackPublished{TrackPublished: published}})
 			r.record(&protocol.RoomEvent{Event: &protocol.RoomEvent_TrackPublished{TrackPublished: published}})
-		case !proto.Equal(before, track):
+		case !proto.Equal(public(before), public(track)):
 			r.tellUpdated(peer, track)
 		}
 	}
