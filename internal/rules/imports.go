@@ -21,6 +21,10 @@ func top(folder string) string {
 // parts do not know each other: cmd puts them together.
 var parts = []string{"signaling", "sfu", "turn", "web"}
 
+// testOnly are the packages that nobody but tests imports: what they do has no
+// place in the program.
+var testOnly = []string{"internal/lab"}
+
 // mayImport tells whether code in one folder may import the package in
 // another, both from the root of the module; if not, it says why.
 func mayImport(from, to string) (why string, ok bool) {
@@ -52,6 +56,9 @@ func (f *file) checkImports() {
 		}
 		if why, ok := mayImport(f.folder(), to); !ok {
 			f.violation(spec, "%s imports %s: %s", f.folder(), to, why)
+		}
+		if !f.isTest() && slices.Contains(testOnly, to) {
+			f.violation(spec, "%s imports %s: only tests may", f.name, to)
 		}
 	}
 }

@@ -61,6 +61,9 @@ func TestImports(t *testing.T) {
 		{"internal/port/port.go", "", "imports only internal"},
 		{"configs/config.go", "internal/port", "imports nothing of ours"},
 		{"configs/config.go", "sfu", "imports nothing of ours"},
+		{"cmd/hiroba/main.go", "internal/lab", "only tests may"},
+		{"sfu/track.go", "internal/lab", "only tests may"},
+		{"cmd/hiroba/lab_test.go", "internal/lab", ""},
 	} {
 		path := strings.TrimSuffix(module+"/"+test.imports, "/")
 		source := fmt.Sprintf("package a\n\nimport _ %q\n", path)
