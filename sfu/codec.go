@@ -72,6 +72,7 @@ type payloadTypes struct {
 	codecs [128]forward.Codec
 	byKey  map[codecKey]uint8
 	rtx    [128]uint8 // the payload type of retransmissions, 0 is none
+	anyRTX uint8      // one of those, 0 is none
 }
 
 func newPayloadTypes(codecs []webrtc.RTPCodecParameters) *payloadTypes {
@@ -80,7 +81,7 @@ func newPayloadTypes(codecs []webrtc.RTPCodecParameters) *payloadTypes {
 		pt := uint8(c.PayloadType) & 0x7f
 		if isRTX(c.MimeType) {
 			if apt, ok := parseApt(c.SDPFmtpLine); ok {
-				p.rtx[apt] = pt
+				p.rtx[apt], p.anyRTX = pt, pt
 			}
 			continue
 		}

@@ -220,10 +220,10 @@ func newMediaEngine() (*webrtc.MediaEngine, error) {
 const (
 	uriAudioLevel       = sdp.AudioLevelURI
 	uriVideoOrientation = "urn:3gpp:video-orientation"
+	uriDescriptor       = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
 )
 
-// registerExtensions registers the RTP header extensions. The transport-wide
-// sequence number is for receiving only: each receiver would answer it.
+// registerExtensions registers the RTP header extensions.
 func registerExtensions(m *webrtc.MediaEngine) error {
 	const audio, video = webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo
 	const send, receive = webrtc.RTPTransceiverDirectionSendonly, webrtc.RTPTransceiverDirectionRecvonly
@@ -234,8 +234,11 @@ func registerExtensions(m *webrtc.MediaEngine) error {
 	}{
 		{sdp.SDESMidURI, audio, []webrtc.RTPTransceiverDirection{receive}},
 		{sdp.SDESMidURI, video, []webrtc.RTPTransceiverDirection{receive}},
-		{sdp.TransportCCURI, audio, []webrtc.RTPTransceiverDirection{receive}},
-		{sdp.TransportCCURI, video, []webrtc.RTPTransceiverDirection{receive}},
+		{sdp.SDESRTPStreamIDURI, video, []webrtc.RTPTransceiverDirection{receive}},
+		{sdp.SDESRepairRTPStreamIDURI, video, []webrtc.RTPTransceiverDirection{receive}},
+		{sdp.TransportCCURI, audio, []webrtc.RTPTransceiverDirection{send, receive}},
+		{sdp.TransportCCURI, video, []webrtc.RTPTransceiverDirection{send, receive}},
+		{uriDescriptor, video, []webrtc.RTPTransceiverDirection{send, receive}},
 		{uriAudioLevel, audio, []webrtc.RTPTransceiverDirection{send, receive}},
 		{uriVideoOrientation, video, []webrtc.RTPTransceiverDirection{send, receive}},
 	} {
@@ -281,6 +284,10 @@ func idsOf(parameters []webrtc.RTPHeaderExtensionParameter) (ids extensions) {
 			ids.level = uint8(e.ID)
 		case uriVideoOrientation:
 			ids.orientation = uint8(e.ID)
+		case uriDescriptor:
+			ids.descriptor = uint8(e.ID)
+		case sdp.TransportCCURI:
+			ids.transport = uint8(e.ID)
 		}
 	}
 	return ids

@@ -1,7 +1,6 @@
 package sfu
 
 import (
-	"slices"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -31,56 +30,21 @@ func (p *Peer) readReports(receiver *webrtc.RTPReceiver, in *incoming) {
 	}
 }
 
-// readFeedback takes a receiver's RTCP for one slot until the slot ends.
-func (p *Peer) readFeedback(sender *webrtc.RTPSender, out *outgoing) {
-	ssrc := out.ssrc
-	for {
-		packets, _, err := sender.ReadRTCP()
-		if err != nil {
-			return
+// feedback takes what a client's RTCP says of one stream that it is sent, as
+// it comes in. It must not block.
+func (p *Peer) feedback(ssrc uint32, packets []rtcp.Packet) {
+	p.worker.try(func(now time.Time) {
+		if d := p.worker.links[p]; d != nil {
+			d.feedback(now, ssrc, packets)
 		}
-		var lost []uint16
-		for _, packet := range packets {
-			// A compound packet comes to each stream that a part of it names.
-			switch packet := packet.(type) {
-			case *rtcp.PictureLossIndication:
-				if packet.MediaSSRC == ssrc {
-					p.worker.try(func(time.Time) { out.keyframeWanted() })
-				}
-			case *rtcp.FullIntraRequest:
-				if slices.ContainsFunc(packet.FIR, func(e rtcp.FIREntry) bool { return e.SSRC == ssrc }) {
-					p.worker.try(func(time.Time) { out.keyframeWanted() })
-				}
-			case *rtcp.TransportLayerNack:
-				for _, pair := range packet.Nacks {
-					if packet.MediaSSRC == ssrc && len(lost) < maxNACKs {
-						lost = append(lost, pair.PacketList()...)
-					}
-				}
-			}
-		}
-		if len(lost) > 0 {
-			p.worker.try(func(now time.Time) {
-				for _, seq := range lost {
-					out.resend(now, seq)
-				}
-			})
-		}
-	}
-}
-
-// keyframeWanted passes on that the receiver cannot decode.
-func (o *outgoing) keyframeWanted() {
-	if o.source != nil {
-		o.source.requestKeyframe()
-	}
+	})
 }
 
 // report sends the sender reports of all streams of this worker.
 func (w *worker) report(now time.Time) {
-	for p, outs := range w.senders {
+	for p, d := range w.links {
 		var reports []rtcp.Packet
-		for _, o := range outs {
+		for _, o := range d.outs {
 			if r := o.report(now); r != nil {
 				reports = append(reports, r)
 			}
@@ -90,9 +54,4 @@ func (w *worker) report(now time.Time) {
 			_ = p.pc.WriteRTCP(reports)
 		}
 	}
-}
-
-// drop forgets a stream.
-func (w *worker) drop(p *Peer, out *outgoing) {
-	w.senders[p] = slices.DeleteFunc(w.senders[p], func(o *outgoing) bool { return o == out })
 }

@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"testing"
+	"time"
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
@@ -30,11 +31,15 @@ func pipeline(n int) (*incoming, *worker, *discard) {
 		m, []*worker{w}, &peerClock{}, func(rtcp.Packet) {})
 	in.setCodec(96)
 	sink := &discard{}
+	s := newSource(100, webrtc.RTPCodecTypeVideo)
+	s.put(0, in)
 	for range n {
-		o := newOutgoing(w, m, sink, 7, 0, newPayloadTypes(vp8), extensions{level: 2, orientation: 4}, 90000, videoCache)
+		o := newOutgoing(m, sink, 7, 0, webrtc.RTPCodecTypeVideo, newPayloadTypes(vp8), extensions{level: 2, orientation: 4})
+		newDownlink(w, time.Now()).add(o)
 		o.live = true
-		o.carry(in)
+		o.carry(time.Now(), load{source: s})
 	}
+	w.drain()
 	return in, w, sink
 }
 

@@ -73,6 +73,7 @@ func (l *told) Slots(slots []Slot) {
 }
 func (l *told) Speakers([]string) { l.speakers.Add(1) }
 func (l *told) Lost(string)       { l.lost.Add(1) }
+func (l *told) Demand(Demand)     {}
 func (l *told) Overrun()          { l.overruns.Add(1) }
 func (l *told) Connected(up bool) {
 	l.changes.Add(1)

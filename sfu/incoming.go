@@ -11,6 +11,7 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/hiroba-rtc/hiroba/sfu/congestion"
 	"github.com/hiroba-rtc/hiroba/sfu/forward"
 )
 
@@ -26,12 +27,15 @@ const (
 	silence = 127
 	// badReads is after how many failing reads in a row a stream is given up.
 	badReads = 1000
+	// freshFor is how old a keyframe may be for a newcomer to start from it.
+	freshFor = time.Second
 )
 
 // incoming is one RTP stream of a publisher.
 type incoming struct {
 	serial  uint64 // unique in this SFU
 	ssrc    uint32
+	rid     string // "" without simulcast
 	kind    webrtc.RTPCodecType
 	rate    uint32 // Hz
 	types   *payloadTypes
@@ -50,13 +54,20 @@ type incoming struct {
 	receivers [][]*outgoing
 	audience  []atomic.Int32
 
-	changed time.Time // when the codec did; the reading goroutine's
+	changed time.Time      // when the codec did; the reading goroutine's
+	reader  forward.Reader // the reading goroutine's
 	muted   atomic.Bool
 	loudest atomic.Uint32            // level since the last look, in -dBov
 	current atomic.Pointer[codecKey] // what is sent now
 
 	mu       sync.Mutex // guards all below
 	cache    *forward.Cache[*packet]
+	started  bool
+	newest   uint16                 // of the packets in the cache
+	opening  uint16                 // where the newest keyframe begins
+	openedAt time.Time              // and when it came; zero for none
+	rates    *congestion.LayerRates // video only
+	top      forward.Layer          // the highest layer seen
 	requests forward.KeyframeRequests
 	timer    *time.Timer // sends the merged request; nil when none waits
 	report   *forward.SenderReport
@@ -75,6 +86,9 @@ func newIncoming(serial uint64, ssrc uint32, kind webrtc.RTPCodecType, types *pa
 		cache:     forward.NewCache[*packet](cacheSize(kind)),
 	}
 	in.loudest.Store(silence)
+	if kind == webrtc.RTPCodecTypeVideo {
+		in.rates = congestion.NewLayerRates(time.Now(), true)
+	}
 	return in
 }
 
@@ -113,7 +127,7 @@ func (in *incoming) read(track *webrtc.TrackRemote) {
 // receive takes over p, whose buffer holds n bytes as they were received.
 func (in *incoming) receive(p *packet, n int) {
 	defer p.release()
-	if !p.parse(n, in.ids, in.types.codec) {
+	if !p.parse(n, in.ids) {
 		in.metrics.dropped.WithLabelValues("malformed").Inc()
 		return
 	}
@@ -131,34 +145,110 @@ func (in *incoming) receive(p *packet, n int) {
 		}
 	}
 
-	p.retain() // the cache's
-	in.mu.Lock()
-	if in.ended {
-		in.mu.Unlock()
-		p.release()
+	if !in.keep(p, time.Now()) {
 		return
 	}
-	if _, known := in.cache.Get(p.header.SequenceNumber); known {
-		in.mu.Unlock()
-		p.release()
-		in.metrics.dropped.WithLabelValues("duplicate").Inc()
-		return
-	}
-	replaced, full := in.cache.Put(p.header.SequenceNumber, p)
-	if p.keyframe {
-		in.requests.Arrived()
-	}
-	in.mu.Unlock()
-	if full {
-		replaced.release()
-	}
-
 	for i, w := range in.workers {
 		if in.audience[i].Load() > 0 {
 			p.retain()
 			w.forward(in, p)
 		}
 	}
+}
+
+// keep puts a packet into the cache and reads what it carries. It reports false
+// for one that is there already, and after the end.
+func (in *incoming) keep(p *packet, now time.Time) bool {
+	seq := p.header.SequenceNumber
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.ended {
+		return false
+	}
+	if _, known := in.cache.Get(seq); known {
+		in.metrics.dropped.WithLabelValues("duplicate").Inc()
+		return false
+	}
+	in.reader.Read(in.types.codec(p.header.PayloadType), seq, p.header.Timestamp, p.header.Marker, p.payload, p.descriptor, &p.frame)
+	p.describe()
+	p.retain() // the cache's
+	if replaced, full := in.cache.Put(seq, p); full {
+		replaced.release()
+	}
+	if f := &p.frame; in.rates != nil {
+		in.top = forward.Layer{Spatial: max(in.top.Spatial, f.Spatial), Temporal: max(in.top.Temporal, f.Temporal)}
+		in.rates.Add(now, int(f.Spatial), int(f.Temporal), len(p.payload))
+		if f.Opens() {
+			in.requests.Arrived()
+			if !f.Late {
+				in.opening, in.openedAt = seq, now
+			}
+		}
+	}
+	if in.newest-seq >= 1<<15 || !in.started {
+		in.newest, in.started = seq, true
+	}
+	return true
+}
+
+// recent gives the packets from the newest keyframe on, in order, to who has
+// nothing yet: if it is fresh and none of them is missing. The caller releases
+// them.
+func (in *incoming) recent(now time.Time) (packets []*packet) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.openedAt.IsZero() || now.Sub(in.openedAt) > freshFor {
+		return nil
+	}
+	for seq := in.opening; ; seq++ {
+		p, ok := in.cache.Get(seq)
+		if !ok {
+			for _, p := range packets {
+				p.release()
+			}
+			return nil
+		}
+		p.retain()
+		packets = append(packets, p)
+		if seq == in.newest {
+			return packets
+		}
+	}
+}
+
+// layers adds what there is to choose from in this stream, which is the one of
+// a spatial layer of its track, or all of it. size tells how large pictures are.
+func (in *incoming) layers(now time.Time, spatial int, simulcast bool, size func(spatial, of int) (int, int), out []congestion.Layer) []congestion.Layer {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	spatials, temporals := min(int(in.top.Spatial)+1, congestion.LayersMost), min(int(in.top.Temporal)+1, congestion.TemporalMost)
+	if simulcast {
+		spatials = 1
+	}
+	for s := range spatials {
+		place := max(s, spatial)
+		width, height := size(place, spatials)
+		for t := range temporals {
+			layer := congestion.Layer{Spatial: place, Temporal: t, Width: width, Height: height, FPS: fullRate / float64(int(1)<<(temporals-1-t))}
+			layer.Bitrate, _ = in.rates.Rate(now, s, t)
+			if layer.Bitrate == 0 {
+				layer.Bitrate = guess(layer)
+			}
+			out = append(out, layer)
+		}
+	}
+	return out
+}
+
+// fullRate is how many pictures a second a camera is taken to give.
+const fullRate = 30
+
+// guess is a layer's bitrate before it was measured.
+func guess(l congestion.Layer) int64 {
+	if bps := congestion.Nominal(l.Width, l.Height, l.FPS); bps > 0 {
+		return bps
+	}
+	return congestion.Nominal(320<<l.Spatial, 180<<l.Spatial, l.FPS)
 }
 
 // follow takes a change of what the publisher sends, which concerns everybody
@@ -199,14 +289,14 @@ func (in *incoming) codec() codecKey {
 
 // add is called on the slot's worker.
 func (in *incoming) add(o *outgoing) {
-	i := o.worker.index
+	i := o.link.worker.index
 	in.receivers[i] = append(in.receivers[i], o)
 	in.audience[i].Add(1)
 }
 
 // remove is called on the slot's worker.
 func (in *incoming) remove(o *outgoing) {
-	i := o.worker.index
+	i := o.link.worker.index
 	if at := slices.Index(in.receivers[i], o); at >= 0 {
 		in.receivers[i] = slices.Delete(in.receivers[i], at, at+1)
 		in.audience[i].Add(-1)
@@ -278,6 +368,22 @@ func (in *incoming) timestamp(now time.Time) (uint32, bool) {
 		return 0, false
 	}
 	return report.Timestamp(now, in.clock.ours(report.NTP), in.rate), true
+}
+
+// offsetTo is what to add to timestamps of this stream to have those of another
+// one of the same publisher at the same instant; false before both have told
+// their clocks.
+func (in *incoming) offsetTo(other *incoming) (uint32, bool) {
+	in.mu.Lock()
+	report := in.report
+	in.mu.Unlock()
+	other.mu.Lock()
+	theirs := other.report
+	other.mu.Unlock()
+	if report == nil || theirs == nil || in.clock != other.clock || in.rate != other.rate {
+		return 0, false
+	}
+	return report.OffsetTo(*theirs, in.rate), true
 }
 
 // takeLevel is the loudest level since the last call.

@@ -4,6 +4,7 @@ import (
 	"io"
 	"sync/atomic"
 
+	"github.com/pion/rtcp"
 	"github.com/pion/transport/v4/packetio"
 )
 
@@ -22,17 +23,24 @@ const (
 type intake struct {
 	// flooded is called once when there are too many streams.
 	flooded func()
+	// feedback is given all RTCP that names a stream, whichever direction that
+	// has. It must not block.
+	feedback func(ssrc uint32, packets []rtcp.Packet)
 
 	waiting atomic.Int64
 	streams atomic.Int32
 }
 
 // buffer is what the library asks for each new SSRC.
-func (i *intake) buffer(packetio.BufferPacketType, uint32) io.ReadWriteCloser {
+func (i *intake) buffer(kind packetio.BufferPacketType, ssrc uint32) io.ReadWriteCloser {
 	if i.streams.Add(1) == intakeStreams {
 		i.flooded()
 	}
-	return &intakeBuffer{Buffer: packetio.NewBuffer(), intake: i}
+	b := &intakeBuffer{Buffer: packetio.NewBuffer(), intake: i}
+	if kind == packetio.RTCPBufferPacket {
+		return &reportBuffer{intakeBuffer: b, ssrc: ssrc}
+	}
+	return b
 }
 
 // intakeBuffer is the buffer of one stream.
@@ -79,4 +87,28 @@ func (b *intakeBuffer) Close() error {
 		b.intake.waiting.Add(-b.held.Load())
 	}
 	return b.Buffer.Close()
+}
+
+// reportBuffer is what comes of RTCP for one stream. Feedback on what is sent
+// to the client is taken out of it at once: the library would lose what names
+// a stream of retransmissions, and would want a goroutine for each slot.
+type reportBuffer struct {
+	*intakeBuffer
+	ssrc uint32
+}
+
+// Write keeps what a publisher says of its own streams, for the library to
+// read.
+func (b *reportBuffer) Write(packet []byte) (int, error) {
+	packets, err := rtcp.Unmarshal(packet)
+	if err != nil {
+		return len(packet), nil // it cannot be read later either
+	}
+	b.intake.feedback(b.ssrc, packets)
+	for _, p := range packets {
+		if report, ok := p.(*rtcp.SenderReport); ok && report.SSRC == b.ssrc {
+			return b.intakeBuffer.Write(packet)
+		}
+	}
+	return len(packet), nil
 }

@@ -25,6 +25,9 @@ func (p *Peer) Offer(ctx context.Context, offer string) (answer string, err erro
 		return "", fmt.Errorf("%w: %w", ErrLegLost, err)
 	}
 	p.offered = offered
+	p.room.mu.Lock()
+	p.rids = offered.rids()
+	p.room.mu.Unlock()
 	return answer, nil
 }
 
@@ -139,9 +142,9 @@ func (p *Peer) closeSlot(s *slot) {
 	if err := s.sender.Stop(); err != nil {
 		p.sfu.config.Logger.Debug("stopping a slot's sender", "peer", p.id, "mid", s.mid, "err", err)
 	}
-	p.worker.do(func(time.Time) {
-		s.out.carry(nil)
-		p.worker.drop(p, s.out)
+	p.worker.do(func(now time.Time) {
+		s.out.carry(now, load{})
+		p.worker.link(p, now).drop(s.out)
 	})
 }
 
@@ -154,24 +157,19 @@ func (p *Peer) startSlots(fresh []opening) {
 	}
 	for _, o := range fresh {
 		parameters := o.slot.sender.GetParameters()
-		rate := uint32(90000)
-		if o.slot.kind == webrtc.RTPCodecTypeAudio {
-			rate = 48000
-		}
 		encoding := parameters.Encodings[0]
-		out := newOutgoing(p.worker, p.sfu.metrics, o.track, encoding.SSRC, encoding.RTX.SSRC,
-			newPayloadTypes(parameters.Codecs), idsOf(parameters.HeaderExtensions), rate, cacheSize(o.slot.kind))
+		out := newOutgoing(p.sfu.metrics, o.track, encoding.SSRC, encoding.RTX.SSRC, o.slot.kind,
+			newPayloadTypes(parameters.Codecs), idsOf(parameters.HeaderExtensions))
+		out.index = o.slot.index
 		o.slot.out = out
 		p.slots = append(p.slots, o.slot)
 		live := p.connected
-		p.worker.do(func(time.Time) {
-			p.worker.senders[p] = append(p.worker.senders[p], out)
+		p.worker.do(func(now time.Time) {
+			p.worker.link(p, now).add(out)
 			if live {
-				out.connected()
+				out.connected(now)
 			}
 		})
-		sender := o.slot.sender
-		p.loops.Go(func() { p.readFeedback(sender, out) })
 	}
 	p.refill()
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"maps"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -18,10 +19,20 @@ type rtpWriter interface {
 	WriteRTP(header *rtp.Header, payload []byte) (int, error)
 }
 
+// stream is what forward.Stream and forward.Video have in common.
+type stream interface {
+	Switch(id uint64)
+	SwitchAligned(id uint64, offset uint32)
+	Holds(id uint64) bool
+	TimestampOffset() (uint32, bool)
+	Origin(seq uint16) (forward.Origin, bool)
+}
+
 // outgoing is the RTP stream of one slot. All of it belongs to the worker of
 // the slot's peer.
 type outgoing struct {
-	worker  *worker
+	link    *downlink
+	index   int // among the slots of its kind
 	metrics *metrics
 	writer  rtpWriter
 	ssrc    uint32
@@ -29,126 +40,340 @@ type outgoing struct {
 	ids     extensions
 	rate    uint32 // Hz
 
-	live    bool       // the connection is up
-	source  *incoming  // nil while the slot is empty or silent
+	// starved says that nothing is sent for want of room; for everybody to see.
+	starved atomic.Bool
+
+	live   bool // the connection is up
+	load   load
+	stream stream
+	audio  *forward.Stream // the stream of an audio slot, else nil
+	video  *forward.Video  // the stream of a video slot, else nil
+
+	// What the load's source is sent by.
+	current *incoming     // whose packets are sent; nil for none
+	next    *incoming     // the simulcast layer that takes over at its keyframe
+	layer   forward.Layer // what is wanted of next or, without one, of current
+	counted int           // the spatial layer that the source's demand has this slot in; -1 is none
+	caught  bool          // packets of current up to caughtUp were sent from its cache
+	upTo    uint16
 	mapped  [128]uint8 // the source's payload types in ours, 0 is none
-	waiting bool       // for a keyframe of the source
-	stream  *forward.Stream
 	// sources are those of the stream's eras, for retransmissions.
 	sources map[uint64]*incoming
 
 	header  rtp.Header // used again for each packet
-	packets uint32     // for the sender report
+	written forward.Rewritten
+	newest  uint16 // what was sent last, to be sent again by probes
+	packets uint32 // for the sender report
 	octets  uint32
 
 	ssrcRTX   uint32
 	seqRTX    uint16
 	headerRTX rtp.Header
-	scratch   [packetBytes]byte
+	scratch   [forward.ScratchSize]byte
+	payload   [packetBytes]byte
 	resends   resendBudget
 }
 
+// load is what a slot is to carry.
+type load struct {
+	source *source // nil: nothing
+	// held: nothing is sent for now, but it is wanted all the same.
+	held  bool
+	place place
+}
+
 // newOutgoing makes the stream of a slot with what was negotiated for it.
-func newOutgoing(w *worker, m *metrics, writer rtpWriter, ssrc, ssrcRTX webrtc.SSRC, types *payloadTypes, ids extensions, rate uint32, reach int) *outgoing {
+func newOutgoing(m *metrics, writer rtpWriter, ssrc, ssrcRTX webrtc.SSRC, kind webrtc.RTPCodecType, types *payloadTypes, ids extensions) *outgoing {
 	o := &outgoing{
-		worker: w, metrics: m, writer: writer, ssrc: uint32(ssrc), types: types, ids: ids, rate: rate,
-		stream:  forward.NewStream(rate, reach, uint16(rand.Uint32()), rand.Uint32()),
+		metrics: m, writer: writer, ssrc: uint32(ssrc), types: types, ids: ids, rate: 90000,
+		counted: -1,
 		sources: map[uint64]*incoming{},
 		ssrcRTX: uint32(ssrcRTX),
 		seqRTX:  uint16(rand.Uint32()),
 	}
-	o.header.SSRC = uint32(ssrc)
+	seq, timestamp, reach := uint16(rand.Uint32()), rand.Uint32(), cacheSize(kind)
+	if kind == webrtc.RTPCodecTypeVideo {
+		o.video = forward.NewVideo(o.rate, reach, seq, timestamp)
+		o.stream = o.video
+	} else {
+		o.rate = 48000
+		o.audio = forward.NewStream(o.rate, reach, seq, timestamp)
+		o.stream = o.audio
+	}
+	if o.video != nil && ssrcRTX == 0 {
+		// What is sent again under its own number has to be the same to the bit,
+		// else the cipher's nonce would be used twice: no number of its own then.
+		o.ids.transport = 0
+	}
 	return o
 }
 
 // connected begins sending.
-func (o *outgoing) connected() {
+func (o *outgoing) connected(now time.Time) {
 	o.live = true
-	o.restart()
+	o.link.mark()
+	o.settle(now)
 }
 
-// restart begins the source anew, at its next keyframe.
-func (o *outgoing) restart() {
-	if o.source == nil || !o.live {
+// carry puts a source into the slot, or takes it out.
+func (o *outgoing) carry(now time.Time, l load) {
+	if o.load.source != l.source {
+		o.aim(now, nil, forward.Layer{}, -1)
+		o.starved.Store(false)
+	}
+	o.load = l
+	if l.source != nil {
+		if in := l.source.stream(0); in != nil {
+			o.mapped = o.types.mapFrom(in.types)
+		}
+	}
+	o.link.mark()
+	o.settle(now)
+}
+
+// settle decides for audio, which has no layers; video is decided on by the
+// downlink.
+func (o *outgoing) settle(now time.Time) {
+	if o.audio == nil || o.load.source == nil {
 		return
 	}
-	o.stream.Switch(o.source.serial)
-	if o.waiting = o.source.needsKeyframe(); o.waiting {
-		o.source.requestKeyframe()
+	o.aim(now, o.load.source.stream(0), forward.HighestLayer, 0)
+}
+
+// aim says what to send of the source: a stream, of that a layer, and which
+// spatial layer of the source that is. Without a stream, or while the slot is
+// held, nothing is sent.
+func (o *outgoing) aim(now time.Time, in *incoming, layer forward.Layer, spatial int) {
+	if s := o.load.source; s != nil {
+		s.move(now, o.counted, spatial)
+		o.counted = spatial
+	}
+	if !o.live || o.load.held {
+		in = nil
+	}
+	o.layer = layer
+	switch {
+	case in == o.current:
+		o.setNext(nil)
+		o.tune(layer)
+	case in == nil || !o.started():
+		o.begin(now, in)
+	default:
+		o.setNext(in)
+		// On the way down, what can go at once goes at once.
+		if s := o.load.source; s.rank(in) < s.rank(o.current) {
+			o.tune(forward.Layer{Spatial: forward.HighestLayer.Spatial})
+		}
+		in.requestKeyframe()
 	}
 }
 
-// carry puts a source into the slot; nil empties it.
-func (o *outgoing) carry(source *incoming) {
-	if o.source == source {
+// started says whether something of the current stream was sent.
+func (o *outgoing) started() bool {
+	if o.current == nil {
+		return false
+	}
+	_, ok := o.stream.TimestampOffset()
+	return ok
+}
+
+// tune sets the layers of the current stream.
+func (o *outgoing) tune(layer forward.Layer) {
+	if o.video != nil {
+		o.video.SetTarget(layer)
+	}
+}
+
+// begin sends a stream from a keyframe on, or nothing.
+func (o *outgoing) begin(now time.Time, in *incoming) {
+	o.setNext(nil)
+	if o.current != nil {
+		o.current.remove(o)
+	}
+	o.current, o.caught = in, false
+	if in == nil {
 		return
 	}
-	if o.source != nil {
-		o.source.remove(o)
-	}
-	o.source = source
-	if source == nil {
+	in.add(o)
+	o.tune(o.layer)
+	o.stream.Switch(in.serial)
+	o.remember(in)
+	if !in.needsKeyframe() {
 		return
 	}
-	source.add(o)
-	o.mapped = o.types.mapFrom(source.types)
-	o.restart()
+	recent := in.recent(now)
+	for _, p := range recent {
+		media := p.media
+		media.Cached = true
+		o.send(now, p, &media)
+		o.caught, o.upTo = true, p.header.SequenceNumber
+		p.release()
+	}
+	if len(recent) == 0 {
+		in.requestKeyframe()
+	}
+}
+
+// setNext changes which stream takes over at its next keyframe.
+func (o *outgoing) setNext(in *incoming) {
+	if o.next == in {
+		return
+	}
+	if o.next != nil {
+		o.next.remove(o)
+	}
+	if o.next = in; in != nil {
+		in.add(o)
+	}
+}
+
+// takeOver makes next the current stream, in step with the one before where
+// both have told their clocks.
+func (o *outgoing) takeOver() {
+	before := o.current
+	o.current, o.next, o.caught = o.next, nil, false
+	before.remove(o)
+	o.tune(o.layer)
+	if offset, ok := o.current.offsetTo(before); ok {
+		o.stream.SwitchAligned(o.current.serial, offset)
+	} else {
+		o.stream.Switch(o.current.serial)
+	}
+	o.remember(o.current)
+}
+
+// remember keeps the sources that packets may still be asked for of.
+func (o *outgoing) remember(in *incoming) {
 	maps.DeleteFunc(o.sources, func(serial uint64, _ *incoming) bool { return !o.stream.Holds(serial) })
-	o.sources[source.serial] = source
+	o.sources[in.serial] = in
 }
 
-// forward sends one packet of the source.
-func (o *outgoing) forward(now time.Time, p *packet) {
-	if !o.live {
-		return
-	}
-	if o.waiting {
-		if !p.keyframe {
-			// The request or its answer may have been lost.
-			o.source.requestKeyframe()
+// forward sends one packet that came in a stream.
+func (o *outgoing) forward(now time.Time, in *incoming, p *packet) {
+	switch {
+	case in == o.next:
+		if !p.frame.Opens() || p.frame.Late {
+			in.requestKeyframe() // the request or its answer may have been lost
 			return
 		}
-		o.waiting = false
+		o.takeOver()
+	case in != o.current:
+		return
+	case o.caught:
+		if int16(p.header.SequenceNumber-o.upTo) <= 0 {
+			return // it was sent already
+		}
+		o.caught = false
 	}
+	o.send(now, p, &p.media)
+	if o.video != nil && o.next == nil && o.video.NeedsKeyframe() {
+		in.requestKeyframe()
+	}
+}
+
+// send rewrites a packet of the current stream and writes it.
+func (o *outgoing) send(now time.Time, p *packet, media *forward.Packet) {
 	payloadType := o.mapped[p.header.PayloadType&0x7f]
 	if payloadType == 0 {
 		o.metrics.dropped.WithLabelValues("codec").Inc()
 		return
 	}
-	seq, timestamp, ok := o.stream.Rewrite(now, p.header.SequenceNumber, p.header.Timestamp)
-	if !ok {
-		return
+	out := &o.written
+	if o.audio != nil {
+		seq, timestamp, ok := o.audio.Rewrite(now, p.header.SequenceNumber, p.header.Timestamp)
+		if !ok {
+			return
+		}
+		*out = forward.Rewritten{Seq: seq, Timestamp: timestamp, Marker: p.header.Marker, Tail: p.payload}
+	} else {
+		switch o.video.Forward(now, media, o.scratch[:], out) {
+		case forward.Leave:
+			return
+		case forward.Fill:
+			o.fill(&o.header, payloadType, out)
+			return
+		case forward.Send:
+		}
 	}
-	o.rewrite(&o.header, p, payloadType, seq, timestamp)
-	if _, err := o.writer.WriteRTP(&o.header, p.payload); err != nil {
+	o.rewrite(&o.header, p, payloadType, out)
+	payload := o.assemble(o.payload[:0], out)
+	if !o.write(now, &o.header, payload) {
 		o.metrics.dropped.WithLabelValues("send").Inc()
 		return
 	}
+	o.newest = out.Seq
 	o.packets++
-	o.octets += uint32(len(p.payload))
-	o.worker.packets++
-	o.worker.bytes += len(p.payload)
+	o.octets += uint32(len(payload))
+	o.link.worker.packets++
+	o.link.worker.bytes += len(payload)
 }
+
+// assemble is the payload in one piece, in the room given if there is more
+// than what is shared.
+func (o *outgoing) assemble(room []byte, out *forward.Rewritten) []byte {
+	if len(room) == 0 && len(out.Head) == 0 {
+		return out.Tail
+	}
+	return append(append(room, out.Head...), out.Tail...)
+}
+
+// fill sends a packet with nothing but padding in the place of one that the
+// receiver waits for (RFC 3550, 5.1).
+func (o *outgoing) fill(h *rtp.Header, payloadType uint8, out *forward.Rewritten) {
+	o.rewrite(h, nil, payloadType, out)
+	h.Padding = true
+	// Without a transport-wide number: it may be sent again as it is.
+	_, _ = o.writer.WriteRTP(h, padding)
+}
+
+// padding is one byte of it.
+var padding = []byte{1}
 
 // rewrite makes the header that a packet has in this stream. Header extensions
 // are written anew: what the publisher's mean to the publisher's connection is
 // not passed on.
-func (o *outgoing) rewrite(h *rtp.Header, p *packet, payloadType uint8, seq uint16, timestamp uint32) {
+func (o *outgoing) rewrite(h *rtp.Header, p *packet, payloadType uint8, out *forward.Rewritten) {
 	h.Version = 2
-	h.Marker = p.header.Marker
+	h.SSRC = o.ssrc
+	h.Padding = false
+	h.Marker = out.Marker
 	h.PayloadType = payloadType
-	h.SequenceNumber = seq
-	h.Timestamp = timestamp
+	h.SequenceNumber = out.Seq
+	h.Timestamp = out.Timestamp
 	h.Extension, h.ExtensionProfile = false, 0
 	h.Extensions = h.Extensions[:0]
+	if p == nil {
+		return
+	}
 	// Setting an extension fails only for an id or length that the form does
-	// not allow; one byte and a negotiated id always are.
+	// not allow. The longest comes first: it decides on the form.
+	if o.ids.descriptor != 0 && len(out.Descriptor) != 0 {
+		_ = h.SetExtension(o.ids.descriptor, out.Descriptor)
+	}
 	if o.ids.level != 0 && len(p.level) == 1 {
 		_ = h.SetExtension(o.ids.level, p.level)
 	}
 	if o.ids.orientation != 0 && len(p.orientation) == 1 {
 		_ = h.SetExtension(o.ids.orientation, p.orientation)
 	}
+}
+
+// overhead is what SRTP adds to a packet: AEAD AES-GCM's tag (RFC 7714).
+const overhead = 16
+
+// write numbers a packet among all that go to the client, and sends it.
+func (o *outgoing) write(now time.Time, h *rtp.Header, payload []byte) bool {
+	if o.ids.transport != 0 {
+		var number [2]byte
+		// Four bytes more, and what rounds them up.
+		seq := o.link.estimator.Sent(now, h.MarshalSize()+4+len(payload)+overhead)
+		binary.BigEndian.PutUint16(number[:], seq)
+		_ = h.SetExtension(o.ids.transport, number[:])
+	} else if !o.link.wide {
+		o.link.estimator.Sent(now, h.MarshalSize()+len(payload)+overhead)
+	}
+	_, err := o.writer.WriteRTP(h, payload)
+	return err == nil
 }
 
 // takes says whether a codec was negotiated for the slot.
@@ -179,48 +404,108 @@ func (o *outgoing) resend(now time.Time, lost uint16) {
 		o.metrics.resent.WithLabelValues("limited").Inc()
 		return
 	}
+	if how := o.again(now, p, source, origin, lost); how != "" {
+		o.metrics.resent.WithLabelValues(how).Inc()
+	}
+}
+
+// again sends a packet once more, and says how; "" for not.
+func (o *outgoing) again(now time.Time, p *packet, source *incoming, origin forward.Origin, seq uint16) (how string) {
 	payloadType, ok := o.types.byKey[source.types.keys[p.header.PayloadType&0x7f]]
 	if !ok {
-		return
+		return ""
 	}
-	timestamp := p.header.Timestamp + origin.TimestampOffset
+	out := &o.written
+	*out = forward.Rewritten{Seq: seq, Timestamp: p.header.Timestamp + origin.TimestampOffset, Marker: p.header.Marker, Tail: p.payload}
+	if o.video != nil {
+		switch o.video.Again(origin, &p.media, o.scratch[:], out) {
+		case forward.Leave:
+			return ""
+		case forward.Fill:
+			o.fill(&o.headerRTX, payloadType, out)
+			return "filled"
+		case forward.Send:
+		}
+	}
 	rtxType := o.types.rtx[payloadType]
 	if o.ssrcRTX == 0 || rtxType == 0 {
+		if o.ids.transport != 0 {
+			return "" // the same number with other bytes
+		}
 		// The same bytes as the first time: nothing in them depends on when.
-		o.rewrite(&o.header, p, payloadType, lost, timestamp)
-		_, _ = o.writer.WriteRTP(&o.header, p.payload)
-		o.metrics.resent.WithLabelValues("plain").Inc()
-		return
+		o.rewrite(&o.header, p, payloadType, out)
+		o.write(now, &o.header, o.assemble(o.payload[:0], out))
+		return "plain"
 	}
 	// RFC 4588, 4: the original sequence number, then the payload.
-	if len(p.payload)+2 > len(o.scratch) {
-		return
+	if len(out.Head)+len(out.Tail)+2 > len(o.payload) {
+		return ""
 	}
 	o.seqRTX++
-	o.rewrite(&o.headerRTX, p, rtxType, o.seqRTX, timestamp)
+	payload := o.assemble(binary.BigEndian.AppendUint16(o.payload[:0], seq), out)
+	out.Seq = o.seqRTX
+	o.rewrite(&o.headerRTX, p, rtxType, out)
 	o.headerRTX.SSRC = o.ssrcRTX
-	binary.BigEndian.PutUint16(o.scratch[:], lost)
-	n := copy(o.scratch[2:], p.payload)
-	_, _ = o.writer.WriteRTP(&o.headerRTX, o.scratch[:2+n])
-	o.metrics.resent.WithLabelValues("rtx").Inc()
+	o.write(now, &o.headerRTX, payload)
+	return "rtx"
+}
+
+// pad sends something that no decoder misses, to see whether the way to the
+// client carries more, and says how many bytes; 0 if it cannot. What was sent
+// last is sent again, since much of it goes into few packets; before anything
+// was, it is padding.
+func (o *outgoing) pad(now time.Time) int {
+	if !o.canPad() {
+		return 0
+	}
+	if origin, ok := o.stream.Origin(o.newest); ok && o.packets > 0 {
+		if source := o.sources[origin.ID]; source != nil {
+			if p := source.cached(origin.Seq); p != nil {
+				defer p.release()
+				if o.again(now, p, source, origin, o.newest) == "rtx" {
+					return len(p.payload) + overhead
+				}
+			}
+		}
+	}
+	o.seqRTX++
+	o.rewrite(&o.headerRTX, nil, o.types.anyRTX, &forward.Rewritten{Seq: o.seqRTX})
+	o.headerRTX.SSRC, o.headerRTX.Padding = o.ssrcRTX, true
+	o.write(now, &o.headerRTX, paddingMost[:])
+	return len(paddingMost) + overhead
+}
+
+// canPad says whether there is a stream for what no decoder misses.
+func (o *outgoing) canPad() bool {
+	return o.live && o.ssrcRTX != 0 && o.ids.transport != 0 && o.types.anyRTX != 0
+}
+
+// paddingMost is as much padding as a packet can have (RFC 3550, 5.1).
+var paddingMost = [255]byte{254: 255}
+
+// keyframeWanted passes on that the receiver cannot decode.
+func (o *outgoing) keyframeWanted() {
+	if o.current != nil {
+		o.current.requestKeyframe()
+	}
 }
 
 // report is the sender report for the stream now; nil before there is
 // something to say.
 func (o *outgoing) report(now time.Time) rtcp.Packet {
-	if o.source == nil || o.packets == 0 {
+	if o.current == nil || o.packets == 0 {
 		return nil
 	}
 	offset, ok := o.stream.TimestampOffset()
 	if !ok {
 		return nil
 	}
-	timestamp, ok := o.source.timestamp(now)
+	timestamp, ok := o.current.timestamp(now)
 	if !ok {
 		return nil
 	}
 	return &rtcp.SenderReport{
-		SSRC:        o.header.SSRC,
+		SSRC:        o.ssrc,
 		NTPTime:     forward.ToNTP(now),
 		RTPTime:     timestamp + offset,
 		PacketCount: o.packets,

@@ -28,22 +28,45 @@ var vp8AndRTX = append(vp8[:1:1], webrtc.RTPCodecParameters{
 
 // rig is one source and one slot on one worker, with no network.
 type rig struct {
-	in   *incoming
-	w    *worker
-	out  *outgoing
-	wire *wire
-	rtcp []rtcp.Packet
+	in     *incoming
+	source *source
+	w      *worker
+	link   *downlink
+	out    *outgoing
+	wire   *wire
+	rtcp   []rtcp.Packet
 }
 
 func newRig(ssrcRTX webrtc.SSRC, codecs []webrtc.RTPCodecParameters) *rig {
 	r := &rig{wire: &wire{}}
 	m := newMetrics(prometheus.NewRegistry())
 	r.w = newWorker(0, nil, m)
-	r.in = newIncoming(1, 42, webrtc.RTPCodecTypeVideo, newPayloadTypes(vp8), extensions{level: 1, orientation: 3}, 90000,
-		m, []*worker{r.w}, &peerClock{}, func(p rtcp.Packet) { r.rtcp = append(r.rtcp, p) })
-	r.in.setCodec(96)
-	r.out = newOutgoing(r.w, m, r.wire, 7, ssrcRTX, newPayloadTypes(codecs), extensions{level: 2, orientation: 4}, 90000, videoCache)
+	r.source = newSource(100, webrtc.RTPCodecTypeVideo)
+	r.in = r.stream(m, 1, "")
+	r.source.put(0, r.in)
+	r.out = newOutgoing(m, r.wire, 7, ssrcRTX, webrtc.RTPCodecTypeVideo, newPayloadTypes(codecs), extensions{level: 2, orientation: 4})
+	r.link = newDownlink(r.w, time.Now())
+	r.link.add(r.out)
 	return r
+}
+
+func (r *rig) stream(m *metrics, serial uint64, rid string) *incoming {
+	in := newIncoming(serial, 41+uint32(serial), webrtc.RTPCodecTypeVideo, newPayloadTypes(vp8), extensions{level: 1, orientation: 3}, 90000,
+		m, []*worker{r.w}, &peerClock{}, func(p rtcp.Packet) { r.rtcp = append(r.rtcp, p) })
+	in.rid = rid
+	in.setCodec(96)
+	return in
+}
+
+// carry puts a source into the slot.
+func (r *rig) carry(s *source) {
+	r.w.do(func(now time.Time) { r.out.carry(now, load{source: s}) })
+	r.w.drain()
+}
+
+func (r *rig) connected() {
+	r.w.do(r.out.connected)
+	r.w.drain()
 }
 
 func (r *rig) push(seq uint16, key bool) {
@@ -54,9 +77,9 @@ func (r *rig) push(seq uint16, key bool) {
 
 func TestASlotStartsAtAKeyframe(t *testing.T) {
 	r := newRig(0, vp8)
-	r.out.carry(r.in)
-	r.push(1, true) // not connected yet
-	r.out.connected()
+	r.carry(r.source)
+	r.push(1, false) // not connected yet
+	r.connected()
 	if len(r.rtcp) != 1 {
 		t.Fatalf("%d keyframe requests were sent", len(r.rtcp))
 	}
@@ -75,8 +98,8 @@ func TestASlotStartsAtAKeyframe(t *testing.T) {
 // passed on; what is, comes under the ids of the receiver.
 func TestHeaderExtensionsAreWrittenAnew(t *testing.T) {
 	r := newRig(0, vp8)
-	r.out.carry(r.in)
-	r.out.connected()
+	r.carry(r.source)
+	r.connected()
 	r.push(1, true)
 	h := r.wire.packets[0].Header
 	if got := h.GetExtensionIDs(); len(got) != 2 {
@@ -101,8 +124,8 @@ func TestNACKsAreAnsweredFromTheCache(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := newRig(tc.ssrc, tc.codecs)
-			r.out.carry(r.in)
-			r.out.connected()
+			r.carry(r.source)
+			r.connected()
 			for seq := range uint16(10) {
 				r.push(1000+seq, seq == 0)
 			}
@@ -133,8 +156,8 @@ func TestNACKsAreAnsweredFromTheCache(t *testing.T) {
 
 func TestForgedNACKsCostLittle(t *testing.T) {
 	r := newRig(0, vp8)
-	r.out.carry(r.in)
-	r.out.connected()
+	r.carry(r.source)
+	r.connected()
 	r.push(1, true)
 	sent := r.wire.packets[0].SequenceNumber
 	r.wire.packets = nil
@@ -151,15 +174,15 @@ func TestForgedNACKsCostLittle(t *testing.T) {
 // After a change of source, packets of the one before can still be asked for.
 func TestANACKReachesBackOverASwitch(t *testing.T) {
 	r := newRig(0, vp8)
-	r.out.carry(r.in)
-	r.out.connected()
+	r.carry(r.source)
+	r.connected()
 	r.push(1, true)
 	lost := r.wire.packets[0]
 
-	other := newIncoming(2, 43, webrtc.RTPCodecTypeVideo, newPayloadTypes(vp8), extensions{}, 90000,
-		r.in.metrics, r.in.workers, &peerClock{}, func(rtcp.Packet) {})
-	other.setCodec(96)
-	r.out.carry(other)
+	other := r.stream(r.in.metrics, 2, "")
+	source := newSource(101, webrtc.RTPCodecTypeVideo)
+	source.put(0, other)
+	r.carry(source)
 	p := newPacket()
 	other.receive(p, copy(p.buf[:], rawPacket(500, true)))
 	r.w.drain()
@@ -175,8 +198,8 @@ func TestANACKReachesBackOverASwitch(t *testing.T) {
 // A request or its keyframe may be lost: a slot that still waits asks again.
 func TestAWaitingSlotAsksAgain(t *testing.T) {
 	r := newRig(0, vp8)
-	r.out.carry(r.in)
-	r.out.connected()
+	r.carry(r.source)
+	r.connected()
 	r.in.mu.Lock()
 	r.in.requests = forward.KeyframeRequests{} // long ago
 	r.in.mu.Unlock()
@@ -190,8 +213,8 @@ func TestAWaitingSlotAsksAgain(t *testing.T) {
 // nonce twice.
 func TestADuplicateIsForwardedOnce(t *testing.T) {
 	r := newRig(0, vp8)
-	r.out.carry(r.in)
-	r.out.connected()
+	r.carry(r.source)
+	r.connected()
 	r.push(1, true)
 	r.push(2, false)
 	r.push(2, true) // the same number, other content

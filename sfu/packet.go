@@ -20,12 +20,14 @@ const packetBytes = 1600
 type packet struct {
 	refs atomic.Int32
 
-	header   rtp.Header // Extensions point into buf
-	payload  []byte     // without padding; points into buf
-	keyframe bool       // a decoder can start here
+	header  rtp.Header // Extensions point into buf
+	payload []byte     // without padding; points into buf
+	frame   forward.Frame
+	media   forward.Packet // all of it as forwarding looks at it; points into this
 	// Header extensions worth passing on; absent ones have no bytes.
 	level       []byte // audio level, RFC 6464
 	orientation []byte // video orientation, 3GPP TS 26.114
+	descriptor  []byte // dependency descriptor, AV1 RTP specification, appendix A
 
 	buf [packetBytes]byte
 }
@@ -52,12 +54,11 @@ func (p *packet) release() {
 // extensions are the ids of header extensions that one direction of one media
 // section has negotiated; 0 is none.
 type extensions struct {
-	level, orientation uint8
+	level, orientation, descriptor, transport uint8
 }
 
-// parse reads the n bytes in buf. codec tells where keyframes start. It
-// reports false for what is no RTP packet.
-func (p *packet) parse(n int, ids extensions, codec func(payloadType uint8) forward.Codec) bool {
+// parse reads the n bytes in buf. It reports false for what is no RTP packet.
+func (p *packet) parse(n int, ids extensions) bool {
 	at, err := p.header.Unmarshal(p.buf[:n])
 	if err != nil || p.header.Version != 2 {
 		return false
@@ -71,13 +72,23 @@ func (p *packet) parse(n int, ids extensions, codec func(payloadType uint8) forw
 		}
 	}
 	p.payload = p.buf[at:end]
-	p.keyframe = codec(p.header.PayloadType).StartsKeyframe(p.payload)
-	p.level, p.orientation = nil, nil
+	p.level, p.orientation, p.descriptor = nil, nil, nil
 	if ids.level != 0 {
 		p.level = p.header.GetExtension(ids.level)
 	}
 	if ids.orientation != 0 {
 		p.orientation = p.header.GetExtension(ids.orientation)
 	}
+	if ids.descriptor != 0 {
+		p.descriptor = p.header.GetExtension(ids.descriptor)
+	}
 	return true
+}
+
+// describe sums up what was read, for forwarding.
+func (p *packet) describe() {
+	p.media = forward.Packet{
+		Seq: p.header.SequenceNumber, Timestamp: p.header.Timestamp, Marker: p.header.Marker,
+		Payload: p.payload, Descriptor: p.descriptor, Frame: &p.frame,
+	}
 }

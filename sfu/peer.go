@@ -23,6 +23,9 @@ type Listener interface {
 	// Overrun says that frames for the reliable DataChannel were dropped,
 	// because the client does not read them.
 	Overrun()
+	// Demand says what of a track of this peer anybody receives, whenever that
+	// changes.
+	Demand(demand Demand)
 	// Connected says that ICE and DTLS are up, or that the client has not been
 	// heard for a while, or closed. Only changes are told, and a connection
 	// begins as not connected. One that is not may be again, until Lost.
@@ -74,7 +77,8 @@ type Peer struct {
 
 	// All below is guarded by room.mu.
 	slots     []*slot
-	incoming  map[string]*incoming // by mid
+	incoming  map[string]map[string]*incoming // by mid and rid
+	rids      map[string][]string             // by mid, in the order of the offer
 	view      places
 	rights    Rights
 	suspended bool
@@ -88,10 +92,10 @@ type Peer struct {
 func (s *SFU) Join(roomName, id string, listener Listener) (*Peer, error) {
 	p := &Peer{
 		id: id, sfu: s, listener: listener, rights: everything,
-		incoming: map[string]*incoming{}, mids: map[string]bool{}, done: make(chan struct{}),
+		incoming: map[string]map[string]*incoming{}, mids: map[string]bool{}, done: make(chan struct{}),
 	}
 	var err error
-	if p.pc, p.api, err = s.engine.connection(&intake{flooded: p.flooded}); err != nil {
+	if p.pc, p.api, err = s.engine.connection(&intake{flooded: p.flooded, feedback: p.feedback}); err != nil {
 		return nil, fmt.Errorf("sfu: making a PeerConnection: %w", err)
 	}
 	s.mu.Lock()
@@ -189,7 +193,7 @@ func (p *Peer) connectionChanged(state webrtc.PeerConnectionState) {
 		p.connected = true
 		for _, s := range p.slots {
 			out := s.out
-			p.worker.do(func(time.Time) { out.connected() })
+			p.worker.do(out.connected)
 		}
 	case webrtc.PeerConnectionStateFailed:
 		p.listener.Lost("no answer from the client for " + (disconnectedAfter + failedAfter).String())
@@ -235,6 +239,7 @@ func (p *Peer) receive(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver)
 	in := newIncoming(p.sfu.nextSerial(), uint32(remote.SSRC()), remote.Kind(),
 		newPayloadTypes(parameters.Codecs), idsOf(parameters.HeaderExtensions), remote.Codec().ClockRate,
 		p.sfu.metrics, p.sfu.workers, &p.clock, p.sendRTCP)
+	in.rid = remote.RID()
 	in.setCodec(uint8(remote.PayloadType()))
 	in.codecChanged = func() {
 		p.room.mu.Lock()
@@ -242,7 +247,7 @@ func (p *Peer) receive(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver)
 		p.room.refill()
 	}
 	if !p.room.arrived(p, mid, in) {
-		return // a second stream in one media section: simulcast was not negotiated
+		return // a second stream in one media section under one rid
 	}
 	p.loops.Go(func() { p.readReports(receiver, in) })
 	in.read(remote)
@@ -287,9 +292,12 @@ func (p *Peer) Close() {
 	r.tracks = slices.DeleteFunc(r.tracks, func(t *track) bool { return t.peer == p })
 	for _, s := range p.slots {
 		out := s.out
-		p.worker.do(func(time.Time) { out.carry(nil) })
+		p.worker.do(func(now time.Time) { out.carry(now, load{}) })
 	}
-	p.worker.do(func(time.Time) { delete(p.worker.senders, p) })
+	p.worker.do(func(now time.Time) {
+		p.worker.link(p, now).close()
+		delete(p.worker.links, p)
+	})
 	r.refill()
 	r.mu.Unlock()
 	p.sfu.mu.Unlock()

@@ -22,14 +22,14 @@ type room struct {
 	speakers speakers
 }
 
-// track is one published source; in is nil until its first packet.
+// track is one published source.
 type track struct {
-	id    string
-	mid   string
-	kind  webrtc.RTPCodecType
-	peer  *Peer
-	muted bool
-	in    *incoming
+	id     string
+	mid    string
+	kind   webrtc.RTPCodecType
+	peer   *Peer
+	muted  bool
+	source *source
 }
 
 func (r *room) list() []*Peer {
@@ -78,18 +78,38 @@ func (r *room) publish(p *Peer, wanted []Track) {
 		at := slices.IndexFunc(r.tracks, func(t *track) bool { return t.id == w.ID })
 		if at < 0 {
 			at = len(r.tracks)
-			r.tracks = append(r.tracks, &track{id: w.ID, mid: w.Mid, kind: w.Kind.codecType(), peer: p, in: p.incoming[w.Mid]})
+			r.tracks = append(r.tracks, &track{
+				id: w.ID, mid: w.Mid, kind: w.Kind.codecType(), peer: p, source: newSource(r.sfu.nextSerial(), w.Kind.codecType()),
+			})
 		}
-		r.tracks[at].setMuted(w.Muted)
+		t := r.tracks[at]
+		t.source.detail, t.source.sizes = w.Detail, w.Encodings
+		t.collect()
+		t.setMuted(w.Muted)
 	}
 	r.refill()
 }
 
+// collect gives the source the streams that came in the track's media section.
+func (t *track) collect() {
+	for rid, in := range t.peer.incoming[t.mid] {
+		t.source.put(t.place(rid), in)
+	}
+	t.source.measure(time.Now())
+}
+
+// place is the spatial layer that a stream carries: as the publisher told or,
+// should it have told nothing, in the order of its offer.
+func (t *track) place(rid string) int {
+	if at := slices.IndexFunc(t.source.sizes, func(e Encoding) bool { return e.RID == rid }); at >= 0 && rid != "" {
+		return at
+	}
+	return max(0, slices.Index(t.peer.rids[t.mid], rid))
+}
+
 func (t *track) setMuted(muted bool) {
 	t.muted = muted
-	if t.in != nil {
-		t.in.muted.Store(muted)
-	}
+	t.source.setMuted(muted)
 }
 
 // mute stops or starts forwarding of a track.
@@ -108,13 +128,16 @@ func (r *room) mute(p *Peer, id string, muted bool) {
 func (r *room) arrived(p *Peer, mid string, in *incoming) (ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if p.closed || p.incoming[mid] != nil {
+	if p.closed || p.incoming[mid][in.rid] != nil {
 		return false
 	}
-	p.incoming[mid] = in
+	if p.incoming[mid] == nil {
+		p.incoming[mid] = map[string]*incoming{}
+	}
+	p.incoming[mid][in.rid] = in
 	for _, t := range r.tracks {
 		if t.peer == p && t.mid == mid {
-			t.in = in
+			t.collect()
 			in.muted.Store(t.muted)
 		}
 	}
@@ -126,12 +149,13 @@ func (r *room) arrived(p *Peer, mid string, in *incoming) (ok bool) {
 func (r *room) departed(p *Peer, mid string, in *incoming) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if p.incoming[mid] == in {
-		delete(p.incoming, mid)
+	if p.incoming[mid][in.rid] == in {
+		delete(p.incoming[mid], in.rid)
 	}
 	for _, t := range r.tracks {
-		if t.in == in {
-			t.in = nil
+		if at := t.source.rank(in); at >= 0 {
+			t.source.put(at, nil)
+			t.source.measure(time.Now())
 		}
 	}
 	r.refill()
@@ -196,8 +220,8 @@ func (r *room) updateSpeakers(now time.Time) {
 			continue
 		}
 		level := uint8(silence)
-		if t.in != nil && !t.muted {
-			level = t.in.takeLevel()
+		if in := t.source.stream(0); in != nil && !t.muted {
+			level = in.takeLevel()
 		}
 		if before, ok := levels[t.peer.id]; !ok || level < before {
 			levels[t.peer.id] = level
@@ -213,4 +237,21 @@ func (r *room) updateSpeakers(now time.Time) {
 		}
 	}
 	r.refill() // who speaks may have had no slot
+}
+
+// tick looks at what the publishers send and what of it is wanted.
+func (r *room) tick(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, t := range r.tracks {
+		if t.kind == webrtc.RTPCodecTypeVideo {
+			t.source.measure(now)
+			t.ask(now)
+		}
+	}
+	for _, p := range r.peers {
+		if p.starvation() {
+			p.refill()
+		}
+	}
 }

@@ -96,7 +96,7 @@ func TestVoicesThatSpeakComeFirst(t *testing.T) {
 func TestPlaces(t *testing.T) {
 	view := View{{Track: "a"}, {Track: "b", Priority: 2}, {Track: "c", Paused: true}, {Track: "a", Priority: 1}, {Track: "late", Priority: 9}}
 	got := newPlaces(view, 4)
-	want := places{"b": {0, false}, "a": {1, false}, "c": {3, true}}
+	want := places{"b": {rank: 0, priority: 2}, "a": {rank: 1, priority: 1}, "c": {rank: 3, paused: true}}
 	if len(got) != len(want) {
 		t.Fatalf("got %v", got)
 	}

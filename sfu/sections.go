@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/pion/sdp/v3"
+
+	"github.com/hiroba-rtc/hiroba/sfu/congestion"
 )
 
 // role is what a media section of the client's offer is for.
@@ -27,6 +29,7 @@ type section struct {
 	mid  string
 	kind string // "audio", "video" or "application"
 	role role
+	rids []string // of what it sends with simulcast, in the offer's order
 }
 
 // sections are those of an offer, in its order.
@@ -43,6 +46,9 @@ func readOffer(offer string) (out sections, err error) {
 	for _, media := range description.MediaDescriptions {
 		s := section{kind: media.MediaName.Media, role: roleOf(media)}
 		s.mid, _ = media.Attribute("mid")
+		if s.role == sending {
+			s.rids = ridsOf(media)
+		}
 		switch {
 		case s.mid == "" || len(s.mid) > 32:
 			return nil, fmt.Errorf("%w: a media section has no a=mid of 1 to 32 bytes", ErrBadDescription)
@@ -94,11 +100,34 @@ func checkSection(s section, media *sdp.MediaDescription) error {
 		return fmt.Errorf("%w: the %s section with mid %q offers none of Opus, VP8, VP9, H264 and AV1; offer one of them",
 			ErrNoCommonCodec, s.kind, s.mid)
 	}
-	if _, named := media.Attribute("ssrc"); s.role == sending && !named {
-		return fmt.Errorf("%w: the sending section with mid %q names no a=ssrc; send it as one encoding, without rids",
+	_, named := media.Attribute("ssrc")
+	switch {
+	case len(s.rids) > congestion.LayersMost:
+		return fmt.Errorf("%w: the section with mid %q sends %d encodings; %d are allowed", ErrBadDescription, s.mid, len(s.rids), congestion.LayersMost)
+	case len(s.rids) > 0 && s.kind != "video":
+		return fmt.Errorf("%w: the audio section with mid %q has rids; send it as one encoding", ErrBadDescription, s.mid)
+	case s.role == sending && !named && len(s.rids) == 0:
+		return fmt.Errorf("%w: the sending section with mid %q names neither a=ssrc nor a=rid with a=simulcast; what it sends could not be told from the rest",
 			ErrBadDescription, s.mid)
 	}
 	return nil
+}
+
+// ridsOf are those that a section sends with simulcast (RFC 8853, 5.1). Of
+// alternatives the first counts.
+func ridsOf(media *sdp.MediaDescription) (rids []string) {
+	value, _ := media.Attribute("simulcast")
+	fields := strings.Fields(value)
+	for i := 0; i+1 < len(fields); i += 2 {
+		if fields[i] != "send" {
+			continue
+		}
+		for stream := range strings.SplitSeq(fields[i+1], ";") {
+			rid, _, _ := strings.Cut(stream, ",")
+			rids = append(rids, strings.TrimPrefix(rid, "~"))
+		}
+	}
+	return rids
 }
 
 // hasKnownCodec looks for a codec that is forwarded.
@@ -149,4 +178,15 @@ func (s sections) count(r role, kind string) (n int) {
 // is says whether the section with the mid has a role.
 func (s sections) is(mid string, r role) bool {
 	return slices.ContainsFunc(s, func(section section) bool { return section.mid == mid && section.role == r })
+}
+
+// rids are those of each section that sends with simulcast, by mid.
+func (s sections) rids() map[string][]string {
+	out := map[string][]string{}
+	for _, section := range s {
+		if len(section.rids) > 0 {
+			out[section.mid] = section.rids
+		}
+	}
+	return out
 }

@@ -3,6 +3,7 @@ package sfu
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -33,9 +34,9 @@ func TestReadOffer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := sections{{"0", "audio", sending}, {"1", "video", receiving}, {"2", "video", idle}, {"3", "audio", idle}}
+	want := sections{{mid: "0", kind: "audio", role: sending}, {mid: "1", kind: "video", role: receiving}, {mid: "2", kind: "video", role: idle}, {mid: "3", kind: "audio", role: idle}}
 	for i := range want {
-		if got[i] != want[i] {
+		if !reflect.DeepEqual(got[i], want[i]) {
 			t.Errorf("section %d is %+v, want %+v", i, got[i], want[i])
 		}
 	}

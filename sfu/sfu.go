@@ -99,9 +99,9 @@ func New(config Config) (*SFU, error) {
 	return s, nil
 }
 
-// tick looks at audio levels and sends sender reports.
+// tick has everything looked at that changes with time.
 func (s *SFU) tick() {
-	ticker := time.NewTicker(speakersInterval)
+	ticker := time.NewTicker(linkInterval)
 	defer ticker.Stop()
 	for n := 0; ; n++ {
 		select {
@@ -109,10 +109,14 @@ func (s *SFU) tick() {
 			return
 		case now := <-ticker.C:
 			for _, r := range s.list() {
-				r.updateSpeakers(now)
+				r.tick(now)
+				if n%int(speakersInterval/linkInterval) == 0 {
+					r.updateSpeakers(now)
+				}
 			}
-			if n%int(reportInterval/speakersInterval) == 0 {
-				for _, w := range s.workers {
+			for _, w := range s.workers {
+				w.do(w.tick)
+				if n%int(reportInterval/linkInterval) == 0 {
 					w.do(w.report)
 				}
 			}

@@ -20,6 +20,8 @@ const (
 	Paused
 	// Muted: the publisher did it.
 	Muted
+	// Bandwidth: the way to the client does not carry even the smallest layer.
+	Bandwidth
 )
 
 // Slot is one receive-only media section of a peer and what is in it.
@@ -39,7 +41,8 @@ type slot struct {
 	sender *webrtc.RTPSender
 	out    *outgoing
 	track  string
-	in     *incoming // what out was told to carry
+	load   load      // what out was told to carry
+	first  *incoming // and of that, the first stream
 }
 
 // refill decides anew what sits in this peer's slots and tells the client. The
@@ -86,22 +89,25 @@ func (p *Peer) refillKind(kind webrtc.RTPCodecType) {
 	for i, id := range assign(seats, guests, near) {
 		s := slots[i]
 		s.track = id
-		in, _ := p.source(s)
-		if p.suspended {
-			in = nil // not even the worker hears of what is not sent
+		l := load{place: p.view.at(id)}
+		l.source, _ = p.source(s)
+		l.held = p.suspended
+		var first *incoming
+		if l.source != nil {
+			first = l.source.stream(0)
 		}
-		if in == s.in {
+		if l == s.load && first == s.first {
 			continue
 		}
-		s.in = in
+		s.load, s.first = l, first
 		out := s.out
-		p.worker.do(func(time.Time) { out.carry(in) })
+		p.worker.do(func(now time.Time) { out.carry(now, l) })
 	}
 }
 
 // source is what is to be sent in a slot, or why nothing is. The caller holds
 // room.mu.
-func (p *Peer) source(s *slot) (*incoming, Why) {
+func (p *Peer) source(s *slot) (*source, Why) {
 	t := p.room.track(s.track)
 	switch {
 	case t == nil:
@@ -110,12 +116,27 @@ func (p *Peer) source(s *slot) (*incoming, Why) {
 		return nil, Muted
 	case p.view[t.id].paused:
 		return nil, Paused
-	case t.in == nil:
+	case t.source.stream(0) == nil:
 		return nil, Flowing // its first packet is on the way
-	case !s.out.takes(t.in.codec()):
+	case !s.out.takes(t.source.codec()):
 		return nil, CodecNotNegotiated
+	case s.out.starved.Load():
+		return t.source, Bandwidth
 	}
-	return t.in, Flowing
+	return t.source, Flowing
+}
+
+// starvation says whether a slot is told to carry something that there is no
+// room for, or the other way round. The caller holds room.mu.
+func (p *Peer) starvation() bool {
+	for i, s := range p.slots {
+		if i < len(p.told) && p.told[i].Mid == s.mid {
+			if (p.told[i].Why == Bandwidth) != (s.load.source != nil && s.out.starved.Load()) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // describe is the slot as the client is told of it.

@@ -9,9 +9,11 @@ import (
 func audienceOf(c *camera) (n int32) {
 	c.peer.room.mu.Lock()
 	defer c.peer.room.mu.Unlock()
-	for _, in := range c.peer.incoming {
-		for i := range in.audience {
-			n += in.audience[i].Load()
+	for _, streams := range c.peer.incoming {
+		for _, in := range streams {
+			for i := range in.audience {
+				n += in.audience[i].Load()
+			}
 		}
 	}
 	return n

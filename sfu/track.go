@@ -25,4 +25,8 @@ type Track struct {
 	Mid   string
 	Kind  Kind
 	Muted bool
+	// Detail says that size matters more than the frame rate: a shared screen.
+	Detail bool
+	// Encodings are by size, the smallest first; nil when nothing is known.
+	Encodings []Encoding
 }

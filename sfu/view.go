@@ -11,6 +11,8 @@ type View []Shown
 // Shown is one track on a client's screen.
 type Shown struct {
 	Track string
+	// Width and Height are in device pixels; 0 is as large as can be.
+	Width, Height int
 	// Priority: higher is served first; equal ones in the View's order.
 	Priority uint32
 	// Paused keeps the track's slot but sends nothing.
@@ -19,8 +21,10 @@ type Shown struct {
 
 // place is where a track stands in a view.
 type place struct {
-	rank   int // 0 is the most important
-	paused bool
+	rank          int // 0 is the most important
+	priority      uint32
+	width, height int
+	paused        bool
 }
 
 // places is a View to look tracks up in; nil shows everything.
@@ -38,7 +42,7 @@ func newPlaces(view View, most int) places {
 	out := places{}
 	for rank, shown := range sorted {
 		if _, named := out[shown.Track]; !named {
-			out[shown.Track] = place{rank: rank, paused: shown.Paused}
+			out[shown.Track] = place{rank: rank, priority: shown.Priority, width: shown.Width, height: shown.Height, paused: shown.Paused}
 		}
 	}
 	return out
@@ -48,3 +52,6 @@ func (v places) shows(track string) bool {
 	_, ok := v[track]
 	return ok || v == nil
 }
+
+// at is where a track stands.
+func (v places) at(track string) place { return v[track] }

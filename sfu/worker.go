@@ -25,9 +25,10 @@ type worker struct {
 	corkers []Corker
 	metrics *metrics
 
-	// senders are the streams that this worker sends, by peer. Only the
-	// worker touches it.
-	senders map[*Peer][]*outgoing
+	// links are what goes to each client of this worker, changed those of which
+	// something is to be decided after the batch. Only the worker touches them.
+	links   map[*Peer]*downlink
+	changed []*downlink
 	// What a batch forwarded; the metrics are told once per batch.
 	packets, bytes int
 
@@ -47,7 +48,7 @@ type job struct {
 }
 
 func newWorker(index int, corkers []Corker, m *metrics) *worker {
-	return &worker{index: index, corkers: corkers, metrics: m, senders: map[*Peer][]*outgoing{}, wake: make(chan struct{}, 1)}
+	return &worker{index: index, corkers: corkers, metrics: m, links: map[*Peer]*downlink{}, wake: make(chan struct{}, 1)}
 }
 
 // forward queues a packet of a source and takes over one reference to it. A
@@ -142,10 +143,15 @@ func (w *worker) serve(batch []job) {
 			continue
 		}
 		for _, out := range j.source.receivers[w.index] {
-			out.forward(now, j.packet)
+			out.forward(now, j.source, j.packet)
 		}
 		j.packet.release()
 	}
+	for _, d := range w.changed {
+		d.allocate(now)
+	}
+	clear(w.changed)
+	w.changed = w.changed[:0]
 	for _, c := range w.corkers {
 		c.Uncork()
 	}
@@ -153,5 +159,22 @@ func (w *worker) serve(batch []job) {
 		w.metrics.forwarded.Add(float64(w.packets))
 		w.metrics.forwardedBytes.Add(float64(w.bytes))
 		w.packets, w.bytes = 0, 0
+	}
+}
+
+// link is what goes to a client; it is made when it is first asked for.
+func (w *worker) link(p *Peer, now time.Time) *downlink {
+	d := w.links[p]
+	if d == nil {
+		d = newDownlink(w, now)
+		w.links[p] = d
+	}
+	return d
+}
+
+// tick lets time pass for all clients.
+func (w *worker) tick(now time.Time) {
+	for _, d := range w.links {
+		d.tick(now)
 	}
 }

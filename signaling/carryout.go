@@ -163,6 +163,13 @@ func (l *listener) Speakers(peers []string) {
 	}), "")
 }
 
+// Demand tells the client what of its track anybody receives.
+func (l *listener) Demand(demand *protocol.TrackDemand) {
+	l.session.Send(protocol.NewEvent(&protocol.ServerMessage{
+		Body: &protocol.ServerMessage_TrackDemand{TrackDemand: demand},
+	}), "")
+}
+
 // Connected notes whether the client can be reached.
 func (l *listener) Connected(up bool) { l.presence.connected(up) }
 

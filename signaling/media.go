@@ -58,6 +58,8 @@ type Listener interface {
 	Slots(slots []*protocol.Slot)
 	// Speakers gives the peers who speak now, loudest first.
 	Speakers(peers []string)
+	// Demand says what of a track of the client anybody receives.
+	Demand(demand *protocol.TrackDemand)
 	// Connected says that the client can be reached, or no longer.
 	Connected(up bool)
 	// Lost says that the connection broke.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/pion/rtp"
@@ -11,7 +12,8 @@ import (
 )
 
 // A publisher's audio level reaches receivers, under the id that each of them
-// negotiated; its transport-wide sequence number does not.
+// negotiated; its transport-wide sequence number does not: each receiver has
+// numbers of its own.
 func TestExtensionsAreThoseOfTheReceiver(t *testing.T) {
 	_, url := runServer(t, nil)
 	voice, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus}, "t", "s")
@@ -46,6 +48,6 @@ func TestExtensionsAreThoseOfTheReceiver(t *testing.T) {
 	mid := bob.slotOf(ann.Joined().GetTracks()[0].GetId())
 	bob.receives(10, mid, func(p *rtp.Packet) bool {
 		level := p.GetExtension(2)
-		return len(level) == 1 && level[0] == 33 && p.GetExtension(1) == nil
+		return len(level) == 1 && level[0] == 33 && !bytes.Equal(p.GetExtension(1), []byte{1, 2})
 	})
 }

@@ -58,7 +58,11 @@ func (l leg) Publish(tracks []*protocol.Track) {
 		if t.GetKind() == protocol.Kind_VIDEO {
 			kind = sfu.Video
 		}
-		out = append(out, sfu.Track{ID: t.GetId(), Mid: t.GetMid(), Kind: kind, Muted: t.GetMuted()})
+		track := sfu.Track{ID: t.GetId(), Mid: t.GetMid(), Kind: kind, Muted: t.GetMuted(), Detail: t.GetSource() == "screen"}
+		for _, e := range t.GetEncodings() {
+			track.Encodings = append(track.Encodings, sfu.Encoding{RID: e.GetRid(), Width: int(e.GetWidth()), Height: int(e.GetHeight())})
+		}
+		out = append(out, track)
 	}
 	l.peer.Publish(out)
 }
@@ -79,7 +83,10 @@ func (l leg) View(view *protocol.View) {
 	}
 	out := sfu.View{}
 	for _, s := range view.GetShown() {
-		out = append(out, sfu.Shown{Track: s.GetTrack(), Priority: s.GetPriority(), Paused: s.GetPaused()})
+		out = append(out, sfu.Shown{
+			Track: s.GetTrack(), Priority: s.GetPriority(), Paused: s.GetPaused(),
+			Width: int(min(s.GetWidth(), math.MaxUint16)), Height: int(min(s.GetHeight(), math.MaxUint16)),
+		})
 	}
 	l.peer.View(out)
 }
@@ -136,9 +143,14 @@ var whys = map[sfu.Why]protocol.Slot_Why{
 	sfu.CodecNotNegotiated: protocol.Slot_CODEC_NOT_NEGOTIATED,
 	sfu.Paused:             protocol.Slot_PAUSED,
 	sfu.Muted:              protocol.Slot_MUTED,
+	sfu.Bandwidth:          protocol.Slot_BANDWIDTH,
 }
 
 func (e ear) Speakers(peers []string) { e.listener.Speakers(peers) }
 func (e ear) Lost(reason string)      { e.listener.Lost(reason) }
 func (e ear) Overrun()                { e.listener.Overrun() }
 func (e ear) Connected(up bool)       { e.listener.Connected(up) }
+
+func (e ear) Demand(d sfu.Demand) {
+	e.listener.Demand(&protocol.TrackDemand{Track: d.Track, Paused: d.Paused, Rids: d.RIDs})
+}

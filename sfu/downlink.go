@@ -1,0 +1,280 @@
+package sfu
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/pion/rtcp"
+
+	"github.com/hiroba-rtc/hiroba/sfu/congestion"
+	"github.com/hiroba-rtc/hiroba/sfu/forward"
+)
+
+const (
+	// linkInterval is how often it is decided anew what goes to a client.
+	linkInterval = 100 * time.Millisecond
+	// startRate is what a way is taken to carry before anything is known of it,
+	// in bit/s.
+	startRate = 2_000_000
+	// unheard is after how long a client that should report and does not is
+	// taken for one that never will.
+	unheard = 2 * time.Second
+	// audioRate is what a slot with audio takes, headers included, in bit/s.
+	audioRate = 48_000
+	// unlimited is more than any client is sent, in bit/s.
+	unlimited = 1 << 40
+	// anySize is how large a client is taken to show what it tells no size of.
+	anySize = 1 << 13
+)
+
+// downlink is all that goes to one client: what its way carries, and how that
+// is shared among its slots. All of it belongs to the worker.
+type downlink struct {
+	worker    *worker
+	estimator *congestion.Estimator
+	allocator congestion.Allocator
+	outs      []*outgoing
+	changed   bool // a decision is asked for
+	// wide says that the client is to tell of every packet (transport-wide
+	// feedback), told that it has, reports that it has told anything at all,
+	// since when it could have.
+	wide, told, reports bool
+	since               time.Time
+	probing             *time.Timer
+
+	// Used again for each decision.
+	shown []*outgoing
+	slots []congestion.Slot
+}
+
+func newDownlink(w *worker, now time.Time) *downlink {
+	return &downlink{worker: w, estimator: congestion.NewEstimator(now, congestion.Config{Start: startRate})}
+}
+
+// add begins a stream.
+func (d *downlink) add(o *outgoing) {
+	o.link = d
+	d.outs = append(d.outs, o)
+	d.wide = d.wide || o.ids.transport != 0
+	d.mark()
+}
+
+// drop forgets a stream.
+func (d *downlink) drop(o *outgoing) {
+	d.outs = slices.DeleteFunc(d.outs, func(other *outgoing) bool { return other == o })
+	d.mark()
+}
+
+// mark asks for a decision after this batch.
+func (d *downlink) mark() {
+	if !d.changed {
+		d.changed = true
+		d.worker.changed = append(d.worker.changed, d)
+	}
+}
+
+// close ends it.
+func (d *downlink) close() {
+	d.outs = nil
+	if d.probing != nil {
+		d.probing.Stop()
+	}
+}
+
+// tick lets time pass.
+func (d *downlink) tick(now time.Time) {
+	if len(d.outs) == 0 {
+		return
+	}
+	d.estimator.Tick(now)
+	d.allocate(now)
+	d.probe(now)
+}
+
+// estimate is how much may be sent, in bit/s. A client that never reports
+// anything is not held back.
+func (d *downlink) estimate(now time.Time) int64 {
+	if !d.reports && (!d.wide || !d.since.IsZero() && now.Sub(d.since) > unheard) {
+		return unlimited
+	}
+	return d.estimator.Estimate()
+}
+
+// allocate decides which layer goes into each slot.
+func (d *downlink) allocate(now time.Time) {
+	d.changed = false
+	d.shown, d.slots = d.shown[:0], d.slots[:0]
+	audio := int64(0)
+	padding := false
+	waiting := d.told || now.Sub(d.since) < unheard
+	for _, o := range d.outs {
+		if o.live && d.since.IsZero() {
+			d.since = now
+		}
+		padding = padding || waiting && o.canPad()
+		switch {
+		case o.load.source == nil:
+		case o.audio != nil:
+			audio += audioRate
+		default:
+			d.shown = append(d.shown, o)
+		}
+	}
+	slices.SortStableFunc(d.shown, func(a, b *outgoing) int { return cmp.Compare(a.load.place.rank, b.load.place.rank) })
+	for _, o := range d.shown {
+		d.slots = append(d.slots, o.slot())
+	}
+	decided := d.allocator.Allocate(now, d.estimate(now), audio, d.slots)
+	d.estimator.Want(decided.Wanted)
+	for i, o := range d.shown {
+		target := decided.Targets[i]
+		if i == 0 && !padding && target == congestion.Paused {
+			// Only by sending can it be known here what the way carries.
+			target = min(0, len(d.slots[i].Layers)-1)
+		}
+		o.choose(now, d.slots[i].Layers, target)
+	}
+}
+
+// slot is a slot as allocation sees it.
+func (o *outgoing) slot() congestion.Slot {
+	at := o.load.place
+	s := congestion.Slot{
+		ID: o.load.source.id<<16 | uint64(o.index), Priority: at.priority, Width: at.width, Height: at.height,
+		Detail: o.load.source.detail, Layers: *o.load.source.offers.Load(),
+	}
+	if s.Width == 0 || s.Height == 0 {
+		s.Width, s.Height = anySize, anySize
+	}
+	return s
+}
+
+// choose sends what was decided on.
+func (o *outgoing) choose(now time.Time, layers []congestion.Layer, target int) {
+	source := o.load.source
+	if len(layers) == 0 { // nothing is known of it yet
+		o.aim(now, source.stream(0), forward.HighestLayer, 0)
+		return
+	}
+	o.starved.Store(target == congestion.Paused)
+	if target == congestion.Paused {
+		o.aim(now, nil, forward.Layer{}, -1)
+		return
+	}
+	wanted := layers[target]
+	if source.simulcast() {
+		o.aim(now, source.stream(wanted.Spatial), forward.Layer{Spatial: forward.HighestLayer.Spatial, Temporal: uint8(wanted.Temporal)}, wanted.Spatial)
+		return
+	}
+	// With all temporal layers, those that are new are sent, too.
+	layer := forward.Layer{Spatial: uint8(wanted.Spatial), Temporal: uint8(wanted.Temporal)}
+	if target == len(layers)-1 {
+		layer = forward.HighestLayer
+	}
+	o.aim(now, source.stream(0), layer, 0)
+}
+
+// probe sends padding while the estimator wants to know whether there is room
+// for more.
+func (d *downlink) probe(now time.Time) {
+	if d.wide && !d.told && now.Sub(d.since) < unheard {
+		d.pad(now) // something has to be sent for the first feedback to come
+	}
+	bytes, wait := d.estimator.Padding(now)
+	for bytes > 0 {
+		sent := d.pad(now)
+		if sent == 0 {
+			break
+		}
+		bytes -= sent
+	}
+	if wait <= 0 || d.probing != nil {
+		return
+	}
+	d.probing = time.AfterFunc(wait, func() {
+		d.worker.do(func(now time.Time) {
+			d.probing = nil
+			d.probe(now)
+		})
+	})
+}
+
+// pad sends one packet of padding in whichever slot can.
+func (d *downlink) pad(now time.Time) int {
+	for _, o := range d.outs {
+		if o.video != nil {
+			if n := o.pad(now); n > 0 {
+				return n
+			}
+		}
+	}
+	return 0
+}
+
+// feedback takes what the client says of the stream ssrc, or of all.
+func (d *downlink) feedback(now time.Time, ssrc uint32, packets []rtcp.Packet) {
+	for _, packet := range packets {
+		switch packet := packet.(type) {
+		case *rtcp.TransportLayerCC:
+			if packet.MediaSSRC == ssrc {
+				d.reports, d.told = true, true
+				d.estimator.Feedback(now, packet)
+			}
+		case *rtcp.ReceiverEstimatedMaximumBitrate:
+			if slices.Contains(packet.SSRCs, ssrc) {
+				d.reports = true
+				d.estimator.REMB(now, float64(packet.Bitrate))
+			}
+		case *rtcp.ReceiverReport:
+			d.reported(now, ssrc, packet.Reports)
+		case *rtcp.SenderReport:
+			d.reported(now, ssrc, packet.Reports)
+		case *rtcp.PictureLossIndication:
+			if o := d.out(ssrc); o != nil && packet.MediaSSRC == ssrc {
+				o.keyframeWanted()
+			}
+		case *rtcp.FullIntraRequest:
+			if o := d.out(ssrc); o != nil && slices.ContainsFunc(packet.FIR, func(e rtcp.FIREntry) bool { return e.SSRC == ssrc }) {
+				o.keyframeWanted()
+			}
+		case *rtcp.TransportLayerNack:
+			if o := d.out(ssrc); o != nil && packet.MediaSSRC == ssrc {
+				o.resendAll(now, packet.Nacks)
+			}
+		}
+	}
+}
+
+// reported takes a receiver's report on one stream.
+func (d *downlink) reported(now time.Time, ssrc uint32, reports []rtcp.ReceptionReport) {
+	for _, report := range reports {
+		if report.SSRC == ssrc && d.out(ssrc) != nil {
+			d.reports = true
+			d.estimator.ReceiverReport(now, []rtcp.ReceptionReport{report}, 0)
+		}
+	}
+}
+
+// out is the stream with an SSRC.
+func (d *downlink) out(ssrc uint32) *outgoing {
+	for _, o := range d.outs {
+		if o.ssrc == ssrc {
+			return o
+		}
+	}
+	return nil
+}
+
+// resendAll answers a NACK, as far as it may reach.
+func (o *outgoing) resendAll(now time.Time, nacks []rtcp.NackPair) {
+	left := maxNACKs
+	for _, pair := range nacks {
+		for _, seq := range pair.PacketList() {
+			if left--; left < 0 {
+				return
+			}
+			o.resend(now, seq)
+		}
+	}
+}

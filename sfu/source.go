@@ -1,0 +1,168 @@
+package sfu
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"github.com/hiroba-rtc/hiroba/sfu/congestion"
+)
+
+// Encoding is one size of a track that its publisher sends.
+type Encoding struct {
+	RID           string // "" without simulcast
+	Width, Height int    // pixels; 0 while unknown
+}
+
+// source is what a publisher sends as one track: one stream or, with
+// simulcast, one for each size. Slots carry sources, and choose among their
+// layers.
+type source struct {
+	id     uint64 // unique in this SFU
+	kind   webrtc.RTPCodecType
+	detail bool // a shared screen: size before frame rate
+
+	// streams are by spatial layer, the smallest first; one that has not begun
+	// is nil. Whoever changes them, under room.mu, puts a new slice there.
+	streams atomic.Pointer[[]*incoming]
+	// offers is what there is to choose from, measured some times a second.
+	offers atomic.Pointer[[]congestion.Layer]
+
+	mu     sync.Mutex // guards demand
+	demand congestion.Demand
+
+	// Guarded by room.mu.
+	sizes []Encoding // by spatial layer, as far as the publisher told
+	asked asking     // what the publisher was told last
+}
+
+// asking is what a publisher is asked to send.
+type asking struct {
+	known  bool
+	layers [congestion.LayersMost]bool
+}
+
+func newSource(id uint64, kind webrtc.RTPCodecType) *source {
+	s := &source{id: id, kind: kind}
+	s.streams.Store(&[]*incoming{})
+	s.offers.Store(&[]congestion.Layer{})
+	return s
+}
+
+// list is all streams by spatial layer; some may be nil.
+func (s *source) list() []*incoming { return *s.streams.Load() }
+
+// stream is the one of a spatial layer or, should it not have begun, the
+// nearest below, else above; nil when there is none at all.
+func (s *source) stream(spatial int) *incoming {
+	streams := s.list()
+	for i := min(spatial, len(streams)-1); i >= 0; i-- {
+		if streams[i] != nil {
+			return streams[i]
+		}
+	}
+	for _, in := range streams {
+		if in != nil {
+			return in
+		}
+	}
+	return nil
+}
+
+// rank is the spatial layer of a stream; -1 for one that is not of this source.
+func (s *source) rank(in *incoming) int { return slices.Index(s.list(), in) }
+
+// put makes in the stream of a spatial layer; nil takes it away. The caller
+// holds room.mu.
+func (s *source) put(spatial int, in *incoming) {
+	streams := slices.Clone(s.list())
+	for len(streams) <= spatial {
+		streams = append(streams, nil)
+	}
+	streams[spatial] = in
+	for n := len(streams); n > 0 && streams[n-1] == nil; n-- {
+		streams = streams[:n-1]
+	}
+	s.streams.Store(&streams)
+}
+
+// simulcast says whether sizes come as streams of their own.
+func (s *source) simulcast() bool { return len(s.list()) > 1 }
+
+// codec is what the publisher sends now; "" before its first packet.
+func (s *source) codec() codecKey {
+	if in := s.stream(0); in != nil {
+		return in.codec()
+	}
+	return ""
+}
+
+// setMuted stops or starts forwarding of all streams.
+func (s *source) setMuted(muted bool) {
+	for _, in := range s.list() {
+		if in != nil {
+			in.muted.Store(muted)
+		}
+	}
+}
+
+// move tells that a receiver goes from one spatial layer to another; -1 is none.
+func (s *source) move(now time.Time, from, to int) {
+	if from == to {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.demand.Change(now, -1, to)
+	s.demand.Change(now, from, -1)
+}
+
+// linger counts as if a receiver had just left every layer.
+func (s *source) linger(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range congestion.LayersMost {
+		s.demand.Change(now, -1, i)
+		s.demand.Change(now, i, -1)
+	}
+}
+
+// wanted says which spatial layers anybody receives.
+func (s *source) wanted(now time.Time) [congestion.LayersMost]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	layers, _ := s.demand.Wanted(now)
+	return layers
+}
+
+// measure looks anew at what there is to choose from. The caller holds room.mu.
+func (s *source) measure(now time.Time) {
+	if s.kind != webrtc.RTPCodecTypeVideo {
+		return
+	}
+	var layers []congestion.Layer
+	streams := s.list()
+	for i, in := range streams {
+		if in != nil {
+			layers = in.layers(now, i, len(streams) > 1, s.size, layers)
+		}
+	}
+	s.offers.Store(&layers)
+}
+
+// size is that of a spatial layer's pictures, by what the publisher told: of
+// the layer itself, or of the whole, whose layers halve it. The caller holds
+// room.mu.
+func (s *source) size(spatial, of int) (width, height int) {
+	if spatial < len(s.sizes) && (len(s.sizes) > 1 || of <= 1) {
+		return s.sizes[spatial].Width, s.sizes[spatial].Height
+	}
+	if len(s.sizes) == 1 {
+		down := max(0, of-1-spatial)
+		return s.sizes[0].Width >> down, s.sizes[0].Height >> down
+	}
+	return 0, 0
+}
