@@ -31,6 +31,8 @@ export class Media {
     constructor(configuration: RTCConfiguration, calls: MediaCalls);
     /** @returns {RTCPeerConnectionState} */
     get state(): RTCPeerConnectionState;
+    /** Whether nothing is heard from the SFU. */
+    get interrupted(): boolean;
     /** The most bytes that one DataChannel message may have; known after the first answer. */
     get maxMessageSize(): number;
     /**
@@ -146,6 +148,10 @@ export type MediaCalls = {
      * `state` has changed
      */
     state: () => void;
+    /**
+     * nothing is heard from the SFU; that may pass
+     */
+    interrupted: () => void;
     /**
      * ICE found no path; a restart may
      */

@@ -23,6 +23,7 @@ import { progressOf } from './progress.js';
  * @property {(candidate: Candidate) => void} candidate  one to send to the SFU; an empty one is the last
  * @property {(error: Error) => void} badCandidate  the browser refused one of the SFU's
  * @property {() => void} state  `state` has changed
+ * @property {() => void} interrupted  nothing is heard from the SFU; that may pass
  * @property {() => void} failed  ICE found no path; a restart may
  * @property {() => void} dead  DTLS was closed or has failed: nothing repairs that
  */
@@ -71,6 +72,7 @@ export class Media {
     this.#pc.addEventListener('icecandidate', ({ candidate }) => this.#gathered(candidate), { signal });
     this.#pc.addEventListener('connectionstatechange', () => calls.state(), { signal });
     this.#pc.addEventListener('iceconnectionstatechange', () => {
+      if (this.#pc.iceConnectionState === 'disconnected') calls.interrupted();
       if (this.#pc.iceConnectionState === 'failed') calls.failed();
     }, { signal });
   }
@@ -78,6 +80,11 @@ export class Media {
   /** @returns {RTCPeerConnectionState} */
   get state() {
     return this.#pc.connectionState;
+  }
+
+  /** Whether nothing is heard from the SFU. */
+  get interrupted() {
+    return this.#pc.iceConnectionState === 'disconnected' || this.#pc.iceConnectionState === 'failed';
   }
 
   /** The most bytes that one DataChannel message may have; known after the first answer. */

@@ -44,6 +44,8 @@ import { Talk } from './talk.js';
 const LEAVE_MS = 500;
 /** How long after the media connection was closed the reason may come over the link. */
 const REASON_MS = 1000;
+/** How long media may be interrupted before another path is looked for. */
+const INTERRUPTED_MS = 1500;
 
 /**
  * Room is this client's part in one room, from connect() until leave() or until
@@ -85,6 +87,8 @@ export class Room {
   #flows;
   /** An offer for a new path is in line. */
   #restarting = false;
+  /** Runs while an interruption may pass by itself. @type {ReturnType<typeof setTimeout> | undefined} */
+  #doubting;
   /** That there is no path was told, and there has been none since. */
   #unreachable = false;
   /** @type {Promise<void> | null} */
@@ -146,9 +150,8 @@ export class Room {
       badCandidate: (cause) => this.#fail(new HirobaError('BAD_CANDIDATE',
         'The browser refused an address that the server can be reached at; others may still work.', { cause })),
       state: () => this.#mediaState(),
-      failed: () => this.#repair(new HirobaError('MEDIA_UNREACHABLE',
-        'Sound and picture do not get through to the server; trying again. If this lasts, the network blocks calls.',
-        { retry: true })),
+      interrupted: () => this.#doubt(),
+      failed: () => this.#repair(unreachable()),
       dead: () => this.#hungUp(),
     });
     this.#negotiation = new Negotiation(link, this.#media, (error) => this.#end('lost', error));
@@ -415,6 +418,8 @@ export class Room {
       },
       attached: (transport) => {
         this.#judge();
+        // Signaling is back and media is not: this is another network.
+        if (this.#media.interrupted) this.#repair(unreachable());
         this.#events.fire('transport', transport);
       },
       failed: (error) => this.#fail(error),
@@ -507,6 +512,18 @@ export class Room {
   }
 
   /**
+   * Nothing is heard from the SFU. The browser would wait for a quarter of a
+   * minute before it calls that a failure; a network that has changed does not
+   * come back by waiting.
+   */
+  #doubt() {
+    clearTimeout(this.#doubting);
+    this.#doubting = setTimeout(() => {
+      if (this.#media.interrupted) this.#repair(unreachable());
+    }, INTERRUPTED_MS);
+  }
+
+  /**
    * Looks for a new path to the SFU.
    *
    * @param {HirobaError} error  why; told once, however often it is tried
@@ -558,6 +575,7 @@ export class Room {
   #end(state, error) {
     if (this.#over) return;
     this.#stop.abort();
+    clearTimeout(this.#doubting);
     const reason = error ?? new HirobaError('CLOSED', 'The room was left.');
     this.#negotiation.end(reason);
     this.#talk.end(reason);
@@ -579,3 +597,7 @@ export class Room {
     this.#events.fire('state', state, error);
   }
 }
+
+const unreachable = () => new HirobaError('MEDIA_UNREACHABLE',
+  'Sound and picture do not get through to the server; trying again. If this lasts, the network blocks calls.',
+  { retry: true });
