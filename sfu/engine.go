@@ -152,6 +152,7 @@ func (e *engine) connection(intake *intake) (*webrtc.PeerConnection, *webrtc.API
 	}
 	settings := e.settings
 	settings.BufferFactory = intake.buffer
+	settings.SetICEBindingRequestHandler(new(follower).checked)
 	api := webrtc.NewAPI(
 		webrtc.WithMediaEngine(media),
 		webrtc.WithInterceptorRegistry(e.interceptors),

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -51,7 +52,8 @@ var (
 )
 
 // maxCandidates is how many candidates of one client are taken: interfaces
-// times families times transports, several times over.
+// times families times transports, several times over. An ICE restart begins
+// anew.
 const maxCandidates = 200
 
 // Peer is the connection to one client. Offer, AddCandidate, Publish, Mute and
@@ -72,6 +74,7 @@ type Peer struct {
 
 	// Used by Offer and AddCandidate alone.
 	candidates int
+	ufrag      string          // the client's, that the candidates belong to
 	offered    sections        // the last offer that was taken
 	mids       map[string]bool // all there ever were
 
@@ -129,6 +132,9 @@ func (p *Peer) AddCandidate(c Candidate) error {
 	if c.Candidate == "" {
 		return nil
 	}
+	if ufrag := ufragOf(p.pc.RemoteDescription()); ufrag != p.ufrag {
+		p.ufrag, p.candidates = ufrag, 0
+	}
 	if p.candidates++; p.candidates > maxCandidates {
 		return fmt.Errorf("%w: %d came, which is more than any client has", ErrBadCandidate, p.candidates)
 	}
@@ -144,6 +150,17 @@ func (p *Peer) AddCandidate(c Candidate) error {
 		return fmt.Errorf("%w: %w", ErrBadCandidate, err)
 	}
 	return nil
+}
+
+// ufragOf is the ICE user fragment of a description: the first, since all its
+// sections are bundled. It is another one after an ICE restart.
+func ufragOf(description *webrtc.SessionDescription) string {
+	if description == nil {
+		return ""
+	}
+	_, after, _ := strings.Cut(description.SDP, "\na=ice-ufrag:")
+	ufrag, _, _ := strings.Cut(after, "\n")
+	return strings.TrimSpace(ufrag)
 }
 
 // Publish declares all that the client's sending media sections carry.
