@@ -60,9 +60,10 @@ func runSFU(t *testing.T) *SFU {
 type told struct {
 	slots, speakers, lost, overruns, changes atomic.Int64
 
-	up  atomic.Bool
-	mu  sync.Mutex
-	now []Slot // guarded by mu
+	up     atomic.Bool
+	mu     sync.Mutex // guards all below
+	now    []Slot
+	demand Demand
 }
 
 func (l *told) Slots(slots []Slot) {
@@ -73,11 +74,22 @@ func (l *told) Slots(slots []Slot) {
 }
 func (l *told) Speakers([]string) { l.speakers.Add(1) }
 func (l *told) Lost(string)       { l.lost.Add(1) }
-func (l *told) Demand(Demand)     {}
-func (l *told) Overrun()          { l.overruns.Add(1) }
+func (l *told) Demand(demand Demand) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.demand = demand
+}
+func (l *told) Overrun() { l.overruns.Add(1) }
 func (l *told) Connected(up bool) {
 	l.changes.Add(1)
 	l.up.Store(up)
+}
+
+// lastDemand is what was told last.
+func (l *told) lastDemand() Demand {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.demand
 }
 
 // lastSlots are those told last.
@@ -102,6 +114,9 @@ func arrive(t *testing.T, s *SFU, room, id string, network webrtc.NetworkType, s
 	t.Helper()
 	var media webrtc.MediaEngine
 	if err := media.RegisterDefaultCodecs(); err != nil {
+		t.Fatal(err)
+	}
+	if err := webrtc.ConfigureSimulcastExtensionHeaders(&media); err != nil {
 		t.Fatal(err)
 	}
 	var settings webrtc.SettingEngine
