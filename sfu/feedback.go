@@ -3,6 +3,7 @@ package sfu
 import (
 	"time"
 
+	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 )
@@ -17,8 +18,12 @@ const maxNACKs = 64
 // readReports takes a publisher's RTCP for one of its streams until the stream
 // ends.
 func (p *Peer) readReports(receiver *webrtc.RTPReceiver, in *incoming) {
+	read := receiver.ReadRTCP
+	if in.rid != "" {
+		read = func() ([]rtcp.Packet, interceptor.Attributes, error) { return receiver.ReadSimulcastRTCP(in.rid) }
+	}
 	for {
-		packets, _, err := receiver.ReadRTCP()
+		packets, _, err := read()
 		if err != nil {
 			return
 		}
