@@ -82,7 +82,8 @@ type Peer struct {
 	slots     []*slot
 	incoming  map[string]map[string]*incoming // by mid and rid
 	rids      map[string][]string             // by mid, in the order of the offer
-	view      places
+	wanted    View                            // as the client said, bounded
+	view      places                          // what that means now
 	rights    Rights
 	suspended bool
 	told      []Slot // nil until View was called: nothing is told before
@@ -174,7 +175,10 @@ func (p *Peer) Mute(track string, muted bool) { p.room.mute(p, track, muted) }
 func (p *Peer) View(view View) {
 	p.room.mu.Lock()
 	defer p.room.mu.Unlock()
-	p.view = newPlaces(view, 2*p.sfu.config.Slots)
+	if view != nil {
+		view = slices.Clone(view[:min(len(view), 2*p.sfu.config.Slots)])
+	}
+	p.wanted = view
 	if p.told == nil {
 		p.told = []Slot{}
 		if speaking := p.room.speakers.told; len(speaking) > 0 {

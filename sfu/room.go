@@ -20,6 +20,7 @@ type room struct {
 	peers    map[string]*Peer
 	tracks   []*track // in the order they were published
 	speakers speakers
+	spoke    []string // peers, who spoke last first
 }
 
 // track is one published source.
@@ -190,6 +191,29 @@ func (r *room) guests(p *Peer, kind webrtc.RTPCodecType) []guest {
 	return out
 }
 
+// cameras are the video tracks of the others, screens left out: those of who
+// spoke last first, then in the order they were published. The caller holds mu.
+func (r *room) cameras(p *Peer) (ids []string) {
+	if !slices.ContainsFunc(p.wanted, func(s Shown) bool { return s.Speaker }) {
+		return nil
+	}
+	var tracks []*track
+	for _, t := range r.tracks {
+		if t.kind == webrtc.RTPCodecTypeVideo && t.peer != p && !t.source.detail && !t.muted {
+			tracks = append(tracks, t)
+		}
+	}
+	when := map[string]int{}
+	for i, id := range r.spoke {
+		when[id] = i - len(r.spoke) // the last one is the smallest
+	}
+	slices.SortStableFunc(tracks, func(a, b *track) int { return cmp.Compare(when[a.peer.id], when[b.peer.id]) })
+	for _, t := range tracks {
+		ids = append(ids, t.id)
+	}
+	return ids
+}
+
 // urgency orders voices: who speaks is heard first, who is muted can wait. The
 // caller holds mu.
 func (r *room) urgency(t *track) int {
@@ -230,6 +254,10 @@ func (r *room) updateSpeakers(now time.Time) {
 	list, changed := r.speakers.update(now, levels)
 	if !changed {
 		return
+	}
+	if len(list) > 0 {
+		r.spoke = slices.DeleteFunc(r.spoke, func(id string) bool { return id == list[0] || r.peers[id] == nil })
+		r.spoke = slices.Insert(r.spoke, 0, list[0])
 	}
 	for _, p := range r.peers {
 		if p.told != nil {

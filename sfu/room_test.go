@@ -112,3 +112,12 @@ func TestPlaces(t *testing.T) {
 		t.Errorf("%d places are kept", n)
 	}
 }
+
+func TestPlacesOfSpeakers(t *testing.T) {
+	view := View{{Speaker: true, Width: 1280}, {Track: "b"}, {Speaker: true, Width: 320}, {Speaker: true}}
+	got := view.resolve([]string{"a", "b", "c"})
+	want := View{{Track: "a", Speaker: true, Width: 1280}, {Track: "b"}, {Track: "c", Speaker: true, Width: 320}}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

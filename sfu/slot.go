@@ -51,6 +51,7 @@ func (p *Peer) refill() {
 	if p.closed || p.told == nil {
 		return
 	}
+	p.view = newPlaces(p.wanted.resolve(p.room.cameras(p)), 2*p.sfu.config.Slots)
 	// Audio first: video goes beside it.
 	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
 		p.refillKind(kind)

@@ -17,6 +17,38 @@ type Shown struct {
 	Priority uint32
 	// Paused keeps the track's slot but sends nothing.
 	Paused bool
+	// Speaker stands for the camera of whoever spoke last, of the next one in
+	// a second such entry, and so on; Track is not looked at.
+	Speaker bool
+}
+
+// resolve puts cameras into the places of speakers: those of who spoke last
+// first, without any that the view names anyway. A place that no camera is left
+// for is left out.
+func (v View) resolve(cameras []string) View {
+	if !slices.ContainsFunc(v, func(s Shown) bool { return s.Speaker }) {
+		return v
+	}
+	out := make(View, 0, len(v))
+	named := map[string]bool{}
+	for _, s := range v {
+		if !s.Speaker {
+			named[s.Track] = true
+		}
+	}
+	for _, s := range v {
+		if s.Speaker {
+			for len(cameras) > 0 && named[cameras[0]] {
+				cameras = cameras[1:]
+			}
+			if len(cameras) == 0 {
+				continue
+			}
+			s.Track, cameras = cameras[0], cameras[1:]
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 // place is where a track stands in a view.

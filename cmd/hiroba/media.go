@@ -84,7 +84,7 @@ func (l leg) View(view *protocol.View) {
 	out := sfu.View{}
 	for _, s := range view.GetShown() {
 		out = append(out, sfu.Shown{
-			Track: s.GetTrack(), Priority: s.GetPriority(), Paused: s.GetPaused(),
+			Track: s.GetTrack(), Priority: s.GetPriority(), Paused: s.GetPaused(), Speaker: s.GetSpeaker(),
 			Width: int(min(s.GetWidth(), math.MaxUint16)), Height: int(min(s.GetHeight(), math.MaxUint16)),
 		})
 	}
