@@ -57,6 +57,7 @@ type incoming struct {
 	changed time.Time      // when the codec did; the reading goroutine's
 	reader  forward.Reader // the reading goroutine's
 	muted   atomic.Bool
+	heard   atomic.Int64             // when the last packet came, Unix nanoseconds
 	loudest atomic.Uint32            // level since the last look, in -dBov
 	current atomic.Pointer[codecKey] // what is sent now
 
@@ -145,9 +146,11 @@ func (in *incoming) receive(p *packet, n int) {
 		}
 	}
 
-	if !in.keep(p, time.Now()) {
+	now := time.Now()
+	if !in.keep(p, now) {
 		return
 	}
+	in.heard.Store(now.UnixNano())
 	for i, w := range in.workers {
 		if in.audience[i].Load() > 0 {
 			p.retain()
@@ -189,6 +192,15 @@ func (in *incoming) keep(p *packet, now time.Time) bool {
 		in.newest, in.started = seq, true
 	}
 	return true
+}
+
+// silentAfter is how long nothing comes of a stream before another size takes
+// its place.
+const silentAfter = 700 * time.Millisecond
+
+// flows says whether packets come in now.
+func (in *incoming) flows(now time.Time) bool {
+	return now.UnixNano()-in.heard.Load() < int64(silentAfter)
 }
 
 // recent gives the packets from the newest keyframe on, in order, to who has

@@ -15,7 +15,7 @@ const (
 	intakeBytes = 4 << 20
 	// intakeStreams is how many streams one connection may ever have. Each
 	// leaves a trace in the library for as long as the connection lasts.
-	intakeStreams = 2048
+	intakeStreams = 1024
 )
 
 // intake bounds what a client can make the server keep by sending RTP and

@@ -152,20 +152,31 @@ func (o *outgoing) aim(now time.Time, in *incoming, layer forward.Layer, spatial
 		in = nil
 	}
 	o.layer = layer
+	if in == nil {
+		o.begin(now, nil)
+		return
+	}
+	flowing := o.load.source.flowing(now, in)
 	switch {
-	case in == o.current:
-		o.setNext(nil)
-		o.tune(layer)
-	case in == nil || !o.started():
-		o.begin(now, in)
-	default:
-		o.setNext(in)
+	case o.current == nil || !o.started():
+		if o.current != flowing {
+			o.begin(now, flowing)
+		}
+	case o.current != flowing:
+		o.setNext(flowing)
 		// On the way down, what can go at once goes at once.
-		if s := o.load.source; s.rank(in) < s.rank(o.current) {
+		if s := o.load.source; s.rank(flowing) < s.rank(o.current) {
 			o.tune(forward.Layer{Spatial: forward.HighestLayer.Spatial})
 		}
-		in.requestKeyframe()
+		flowing.requestKeyframe()
+		return
 	}
+	o.tune(layer)
+	// What does not come in yet begins with a keyframe when it does.
+	if in == o.current {
+		in = nil
+	}
+	o.setNext(in)
 }
 
 // started says whether something of the current stream was sent.

@@ -72,6 +72,28 @@ func (s *source) stream(spatial int) *incoming {
 	return nil
 }
 
+// flowing is the stream that stands in for one that does not come in now,
+// because the publisher's own way does not carry it or it was just asked for:
+// the nearest below that does, else the nearest above, else itself.
+func (s *source) flowing(now time.Time, in *incoming) *incoming {
+	streams := s.list()
+	at := slices.Index(streams, in)
+	if len(streams) < 2 || at < 0 || in.flows(now) {
+		return in
+	}
+	for i := at - 1; i >= 0; i-- {
+		if streams[i] != nil && streams[i].flows(now) {
+			return streams[i]
+		}
+	}
+	for _, other := range streams[at+1:] {
+		if other != nil && other.flows(now) {
+			return other
+		}
+	}
+	return in
+}
+
 // rank is the spatial layer of a stream; -1 for one that is not of this source.
 func (s *source) rank(in *incoming) int { return slices.Index(s.list(), in) }
 
@@ -90,7 +112,10 @@ func (s *source) put(spatial int, in *incoming) {
 }
 
 // simulcast says whether sizes come as streams of their own.
-func (s *source) simulcast() bool { return len(s.list()) > 1 }
+func (s *source) simulcast() bool {
+	streams := s.list()
+	return len(streams) > 1 || len(streams) == 1 && streams[0] != nil && streams[0].rid != ""
+}
 
 // codec is what the publisher sends now; "" before its first packet.
 func (s *source) codec() codecKey {
@@ -145,10 +170,21 @@ func (s *source) measure(now time.Time) {
 	}
 	var layers []congestion.Layer
 	streams := s.list()
-	for i, in := range streams {
-		if in != nil {
-			layers = in.layers(now, i, len(streams) > 1, s.size, layers)
+	if s.stream(0) == nil {
+		s.offers.Store(&layers)
+		return
+	}
+	sizes := max(len(streams), len(s.sizes))
+	for i := range min(sizes, congestion.LayersMost) {
+		if i < len(streams) && streams[i] != nil {
+			layers = streams[i].layers(now, i, sizes > 1, s.size, layers)
+			continue
 		}
+		// It was offered and has not come yet: it does when somebody wants it.
+		layer := congestion.Layer{Spatial: i, FPS: fullRate}
+		layer.Width, layer.Height = s.size(i, 1)
+		layer.Bitrate = guess(layer)
+		layers = append(layers, layer)
 	}
 	s.offers.Store(&layers)
 }
