@@ -82,7 +82,11 @@ func TestConnected(t *testing.T) {
 	l.cut.Store(true)
 	vanished := time.Now()
 	until(t, "down", func() bool { return !g.told.up.Load() })
-	t.Logf("told %v after the client vanished", time.Since(vanished).Round(100*time.Millisecond))
+	took := time.Since(vanished).Round(100 * time.Millisecond)
+	t.Logf("told %v after the client vanished", took)
+	if took > disconnectedAfter+2*time.Second {
+		t.Errorf("it was told after %v only", took)
+	}
 	if g.told.lost.Load() != 0 {
 		t.Fatal("it was taken for lost at once")
 	}
