@@ -90,6 +90,11 @@ fuzz: ## run every fuzz target for FUZZTIME (30s) each
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
+.PHONY: lab
+lab: ## run calls over links that lose, delay and narrow (Linux, as root); SCENARIO=Loss for one
+	@.ci/setup go browser
+	HIROBA_LAB=1 go test -count=1 -v -p 1 -timeout 30m -run 'TestLab$(SCENARIO)' ./cmd/hiroba
+
 .PHONY: generate
 generate: ## make the generated files anew
 	go generate ./...

@@ -36,11 +36,19 @@ const envClients = "HIROBA_BENCH_CLIENTS" // "url receivers"
 func TestMain(m *testing.M) {
 	if os.Getenv(envMain) != "" {
 		os.Unsetenv(envMain)
+		os.Unsetenv(envLab) // no setting of the program
 		main()
 		os.Exit(0)
 	}
 	if task := os.Getenv(envClients); task != "" {
 		if err := benchClients(task); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	if task := os.Getenv(envLabReceiver); task != "" {
+		if err := labReceiverMain(task); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

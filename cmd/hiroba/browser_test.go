@@ -29,6 +29,12 @@ type browser struct {
 // Cameras work on pages from this machine, and from the origins given.
 func startBrowser(t testing.TB, origins ...string) *browser {
 	t.Helper()
+	return launchBrowser(t, browserOptions(t, origins...))
+}
+
+// browserOptions are those of startBrowser.
+func browserOptions(t testing.TB, origins ...string) []chromedp.ExecAllocatorOption {
+	t.Helper()
 	options := []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(chromium(t)),
 		chromedp.UserDataDir(t.TempDir()),
@@ -52,6 +58,11 @@ func startBrowser(t testing.TB, origins ...string) *browser {
 	} {
 		options = append(options, chromedp.Flag(name, value))
 	}
+	return options
+}
+
+func launchBrowser(t testing.TB, options []chromedp.ExecAllocatorOption) *browser {
+	t.Helper()
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(func() {

@@ -32,6 +32,13 @@ func program(t *testing.T, environ []string, args ...string) *exec.Cmd {
 func serveProgram(t *testing.T, environ ...string) (command *exec.Cmd, url string) {
 	t.Helper()
 	command = program(t, environ, "serve")
+	return command, startProgram(t, command)
+}
+
+// startProgram starts a command that serves and returns the address of its
+// page.
+func startProgram(t *testing.T, command *exec.Cmd) (url string) {
+	t.Helper()
 	out, err := command.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +53,7 @@ func serveProgram(t *testing.T, environ ...string) (command *exec.Cmd, url strin
 	if url == "" {
 		t.Fatal("it did not say where the page is")
 	}
-	return command, url
+	return url
 }
 
 // A server that stands still for a while, as a machine without memory does,

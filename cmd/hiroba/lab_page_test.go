@@ -1,0 +1,79 @@
+package main
+
+// What runs in the lab's pages. Each is an expression for evaluate, and leaves
+// its samples in window.lab.
+
+// labSampling takes a sample every so often; the page's clock is the machine's.
+const labSampling = `
+	const lab = window.lab = { samples: [], errors: [] };
+	const keep = async (every, sample) => {
+		try {
+			lab.samples.push({ At: performance.timeOrigin + performance.now(), ...await sample() });
+		} catch (error) {
+			lab.errors.push(String(error));
+		}
+		setTimeout(() => keep(every, sample), every);
+	};`
+
+// labPublish joins with camera and microphone. Room, width, height and frame
+// rate are to be filled in.
+const labPublish = `(async () => {` + labSampling + `
+	const { connect } = await import('/sdk/hiroba.js');
+	const media = await navigator.mediaDevices.getUserMedia({
+		audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
+		video: { width: %[2]d, height: %[3]d, frameRate: %[4]d },
+	});
+	await connect({
+		room: %[1]q, name: 'the publisher', direct: false,
+		tracks: media.getTracks().map((track) => ({ track, source: track.kind === 'video' ? 'camera' : 'microphone' })),
+	});
+	const flow = (s) => ({
+		Bytes: s.bytesSent + s.headerBytesSent - (s.retransmittedBytesSent ?? 0),
+		Packets: s.packetsSent - (s.retransmittedPacketsSent ?? 0),
+	});
+	keep(500, async () => {
+		const out = { Frames: 0, Layers: [], Audio: { Bytes: 0, Packets: 0 } };
+		for (const s of (await connections.at(-1).getStats()).values()) {
+			if (s.type === 'media-source' && s.kind === 'video') out.Frames = s.frames ?? 0;
+			if (s.type !== 'outbound-rtp') continue;
+			if (s.kind === 'audio') out.Audio = flow(s);
+			else out.Layers.push({
+				RID: s.rid ?? '', Width: s.frameWidth ?? 0, Height: s.frameHeight ?? 0, Encoded: s.framesEncoded ?? 0,
+				Limited: s.qualityLimitationReason ?? '', ...flow(s),
+			});
+		}
+		return out;
+	});
+})()`
+
+// labReceive joins and shows the camera. Room, name, width and height of the
+// view are to be filled in.
+const labReceive = `(async () => {` + labSampling + `
+	const { connect } = await import('/sdk/hiroba.js');
+	const video = document.createElement('video');
+	Object.assign(video, { autoplay: true, playsInline: true, srcObject: new MediaStream() });
+	video.style.width = '160px';
+	document.body.append(video);
+	const room = await connect({ room: %[1]q, name: %[2]q, direct: false });
+	room.on('media', ({ track, mediaStreamTrack }) => {
+		const shown = video.srcObject;
+		for (const old of shown.getTracks()) if (old.kind === track.kind && old !== mediaStreamTrack) shown.removeTrack(old);
+		if (mediaStreamTrack) shown.addTrack(mediaStreamTrack);
+		if (track.kind === 'video') room.view([{ track: track.id, width: %[3]d, height: %[4]d }]);
+	});
+	keep(100, async () => {
+		const out = {};
+		for (const track of video.srcObject.getTracks()) {
+			for (const s of (await connections.at(-1).getStats(track)).values()) {
+				if (s.type !== 'inbound-rtp') continue;
+				if (s.kind === 'audio') Object.assign(out, { Concealed: s.concealedSamples ?? 0, Played: s.totalSamplesReceived ?? 0 });
+				else Object.assign(out, {
+					Width: s.frameWidth ?? 0, Height: s.frameHeight ?? 0, Decoded: s.framesDecoded ?? 0,
+					Freezes: s.freezeCount ?? 0, Frozen: s.totalFreezesDuration ?? 0, Processing: s.totalProcessingDelay ?? 0,
+					NACKs: s.nackCount ?? 0, PLIs: s.pliCount ?? 0,
+				});
+			}
+		}
+		return out;
+	});
+})()`
