@@ -62,6 +62,12 @@ func codecOf(mimeType string) forward.Codec {
 	return forward.Other
 }
 
+const (
+	// mimeRED is Opus with redundancy (RFC 2198).
+	mimeRED = "audio/red"
+	opusKey = codecKey("audio/opus")
+)
+
 // isRTX says whether a codec is the retransmission format of RFC 4588.
 func isRTX(mimeType string) bool { return strings.HasSuffix(strings.ToLower(mimeType), "/rtx") }
 
@@ -73,6 +79,9 @@ type payloadTypes struct {
 	byKey  map[codecKey]uint8
 	rtx    [128]uint8 // the payload type of retransmissions, 0 is none
 	anyRTX uint8      // one of those, 0 is none
+	// red says of which payload types are redundant Opus; they have Opus's key.
+	red     [128]bool
+	redType uint8 // the one to send, 0 is none
 }
 
 func newPayloadTypes(codecs []webrtc.RTPCodecParameters) *payloadTypes {
@@ -83,6 +92,11 @@ func newPayloadTypes(codecs []webrtc.RTPCodecParameters) *payloadTypes {
 			if apt, ok := parseApt(c.SDPFmtpLine); ok {
 				p.rtx[apt], p.anyRTX = pt, pt
 			}
+			continue
+		}
+		if strings.EqualFold(c.MimeType, mimeRED) {
+			p.red[pt], p.redType = true, pt
+			p.keys[pt] = opusKey
 			continue
 		}
 		key := keyOf(c.RTPCodecCapability)

@@ -88,8 +88,29 @@ func (d *downlink) tick(now time.Time) {
 		return
 	}
 	d.estimator.Tick(now)
+	d.protect()
 	d.allocate(now)
 	d.probe(now)
+}
+
+const (
+	// lossy is the share of lost packets from which sound is sent with
+	// redundancy, clean the one below which it no longer is.
+	lossy = 0.02
+	clean = 0.005
+)
+
+// protect has sound sent with redundancy while packets are lost.
+func (d *downlink) protect() {
+	lost := d.estimator.Stats().Lost
+	if lost > clean && lost < lossy {
+		return
+	}
+	for _, o := range d.outs {
+		if o.audio != nil {
+			o.wantRED(lost >= lossy)
+		}
+	}
 }
 
 // estimate is how much may be sent, in bit/s. A client that never reports

@@ -172,6 +172,9 @@ func newMediaEngine() (*webrtc.MediaEngine, error) {
 			RTCPFeedback: []webrtc.RTCPFeedback{{Type: "transport-cc"}},
 		},
 		PayloadType: 111,
+	}, {
+		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: mimeRED, ClockRate: 48000, Channels: 2, SDPFmtpLine: "111/111"},
+		PayloadType:        63,
 	}}
 	for _, codec := range audio {
 		if err := m.RegisterCodec(codec, webrtc.RTPCodecTypeAudio); err != nil {

@@ -56,10 +56,13 @@ type incoming struct {
 
 	changed time.Time      // when the codec did; the reading goroutine's
 	reader  forward.Reader // the reading goroutine's
-	muted   atomic.Bool
-	heard   atomic.Int64             // when the last packet came, Unix nanoseconds
-	loudest atomic.Uint32            // level since the last look, in -dBov
-	current atomic.Pointer[codecKey] // what is sent now
+	// redundancy is the reading goroutine's; nil before any was seen or wanted.
+	redundancy *redundancy
+	redWanted  atomic.Int32 // how many receivers want it
+	muted      atomic.Bool
+	heard      atomic.Int64             // when the last packet came, Unix nanoseconds
+	loudest    atomic.Uint32            // level since the last look, in -dBov
+	current    atomic.Pointer[codecKey] // what is sent now
 
 	mu       sync.Mutex // guards all below
 	cache    *forward.Cache[*packet]
@@ -136,6 +139,10 @@ func (in *incoming) receive(p *packet, n int) {
 	if in.muted.Load() {
 		return
 	}
+	if in.types.red[p.header.PayloadType&0x7f] && !in.unpackRED(p) {
+		in.metrics.dropped.WithLabelValues("malformed").Inc()
+		return
+	}
 	if !in.follow(p.header.PayloadType, time.Now) {
 		in.metrics.dropped.WithLabelValues("codec").Inc()
 		return
@@ -151,6 +158,17 @@ func (in *incoming) receive(p *packet, n int) {
 		return
 	}
 	in.heard.Store(now.UnixNano())
+	if in.kind == webrtc.RTPCodecTypeAudio {
+		if in.redundancy != nil {
+			in.recoverLost(p, now)
+		}
+		in.makeRED(p, n)
+	}
+	in.spread(p)
+}
+
+// spread gives a packet to all workers that have receivers of the stream.
+func (in *incoming) spread(p *packet) {
 	for i, w := range in.workers {
 		if in.audience[i].Load() > 0 {
 			p.retain()

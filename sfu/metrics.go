@@ -10,6 +10,7 @@ type metrics struct {
 	forwardedBytes   prometheus.Counter
 	dropped          *prometheus.CounterVec
 	resent           *prometheus.CounterVec
+	recovered        prometheus.Counter
 	keyframeRequests prometheus.Counter
 	dataFrames       *prometheus.CounterVec
 }
@@ -28,9 +29,10 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		forwardedBytes:   counter("hiroba_sfu_bytes_forwarded_total", "RTP payload bytes sent to receivers."),
 		dropped:          vector("hiroba_sfu_packets_dropped_total", "RTP packets that were not forwarded, by cause.", "cause"),
 		resent:           vector("hiroba_sfu_retransmissions_total", "Answers to NACKs, by outcome.", "outcome"),
+		recovered:        counter("hiroba_sfu_packets_recovered_total", "Lost audio packets found in the redundancy of later ones."),
 		keyframeRequests: counter("hiroba_sfu_keyframe_requests_total", "PLIs sent to publishers."),
 		dataFrames:       vector("hiroba_sfu_data_frames_total", "DataChannel frames, by outcome.", "outcome"),
 	}
-	registerer.MustRegister(m.peers, m.received, m.forwarded, m.forwardedBytes, m.dropped, m.resent, m.keyframeRequests, m.dataFrames)
+	registerer.MustRegister(m.peers, m.received, m.forwarded, m.forwardedBytes, m.dropped, m.resent, m.recovered, m.keyframeRequests, m.dataFrames)
 	return m
 }

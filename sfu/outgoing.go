@@ -57,6 +57,7 @@ type outgoing struct {
 	caught  bool          // packets of current up to caughtUp were sent from its cache
 	upTo    uint16
 	mapped  [128]uint8 // the source's payload types in ours, 0 is none
+	red     bool       // redundancy is asked for
 	// sources are those of the stream's eras, for retransmissions.
 	sources map[uint64]*incoming
 
@@ -198,6 +199,7 @@ func (o *outgoing) tune(layer forward.Layer) {
 // begin sends a stream from a keyframe on, or nothing.
 func (o *outgoing) begin(now time.Time, in *incoming) {
 	o.setNext(nil)
+	o.wantRED(false) // until it is looked at again
 	if o.current != nil {
 		o.current.remove(o)
 	}
@@ -304,6 +306,11 @@ func (o *outgoing) send(now time.Time, p *packet, media *forward.Packet) {
 			o.fill(&o.header, payloadType, out)
 			return
 		case forward.Send:
+		}
+	}
+	if o.audio != nil {
+		if red := o.redFor(p); len(red) > 0 {
+			payloadType, out.Tail = o.types.redType, red
 		}
 	}
 	o.rewrite(&o.header, p, payloadType, out)

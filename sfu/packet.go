@@ -22,6 +22,8 @@ type packet struct {
 
 	header  rtp.Header // Extensions point into buf
 	payload []byte     // without padding; points into buf
+	red     []byte     // the same with redundancy, if there is any; points into buf
+	redMade bool       // it did not come so
 	frame   forward.Frame
 	media   forward.Packet // all of it as forwarding looks at it; points into this
 	// Header extensions worth passing on; absent ones have no bytes.
@@ -72,7 +74,7 @@ func (p *packet) parse(n int, ids extensions) bool {
 		}
 	}
 	p.payload = p.buf[at:end]
-	p.level, p.orientation, p.descriptor = nil, nil, nil
+	p.red, p.level, p.orientation, p.descriptor = nil, nil, nil, nil
 	if ids.level != 0 {
 		p.level = p.header.GetExtension(ids.level)
 	}
