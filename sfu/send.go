@@ -42,7 +42,7 @@ func (s *SFU) Send(room string, frame *dataframe.DataFrame, reliable bool) (sent
 		label = labelReliable
 	}
 	for _, p := range r.addressed(frame.GetTo()) {
-		if p.data.send(label, encoded) {
+		if p.data.send(label, nil, encoded) {
 			sent++
 		}
 	}

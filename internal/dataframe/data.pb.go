@@ -24,6 +24,59 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type Progress_State int32
+
+const (
+	// Parts may be sent as far as the window reaches beyond the offset.
+	Progress_READY Progress_State = 0
+	// The peer got everything up to the offset, and gets no more of this run,
+	// which waits for it no longer: a run of its own may bring it the rest.
+	Progress_BEHIND Progress_State = 1
+	// The peer gets nothing more of the message: it is gone, or reads nothing.
+	Progress_LOST Progress_State = 2
+)
+
+// Enum value maps for Progress_State.
+var (
+	Progress_State_name = map[int32]string{
+		0: "READY",
+		1: "BEHIND",
+		2: "LOST",
+	}
+	Progress_State_value = map[string]int32{
+		"READY":  0,
+		"BEHIND": 1,
+		"LOST":   2,
+	}
+)
+
+func (x Progress_State) Enum() *Progress_State {
+	p := new(Progress_State)
+	*p = x
+	return p
+}
+
+func (x Progress_State) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Progress_State) Descriptor() protoreflect.EnumDescriptor {
+	return file_hiroba_v1_data_proto_enumTypes[0].Descriptor()
+}
+
+func (Progress_State) Type() protoreflect.EnumType {
+	return &file_hiroba_v1_data_proto_enumTypes[0]
+}
+
+func (x Progress_State) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Progress_State.Descriptor instead.
+func (Progress_State) EnumDescriptor() ([]byte, []int) {
+	return file_hiroba_v1_data_proto_rawDescGZIP(), []int{2, 0}
+}
+
 // DataFrame is one message in a DataChannel; binary protobuf, one frame per
 // DataChannel message.
 type DataFrame struct {
@@ -34,8 +87,14 @@ type DataFrame struct {
 	// The peers it is for; empty means everybody else in the room.
 	To []string `protobuf:"bytes,2,rep,name=to,proto3" json:"to,omitempty"`
 	// A word of the application's, up to 64 bytes.
-	Topic         string `protobuf:"bytes,3,opt,name=topic,proto3" json:"topic,omitempty"`
-	Payload       []byte `protobuf:"bytes,4,opt,name=payload,proto3" json:"payload,omitempty"`
+	Topic   string `protobuf:"bytes,3,opt,name=topic,proto3" json:"topic,omitempty"`
+	Payload []byte `protobuf:"bytes,4,opt,name=payload,proto3" json:"payload,omitempty"`
+	// In the reliable channel: the payload is a part of a larger message, this
+	// one.
+	Part *Part `protobuf:"bytes,5,opt,name=part,proto3" json:"part,omitempty"`
+	// Written by the SFU, in a frame with nothing else in it, to who sends a
+	// message in parts. What a client writes here is taken out.
+	Progress      *Progress `protobuf:"bytes,6,opt,name=progress,proto3" json:"progress,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -98,16 +157,194 @@ func (x *DataFrame) GetPayload() []byte {
 	return nil
 }
 
+func (x *DataFrame) GetPart() *Part {
+	if x != nil {
+		return x.Part
+	}
+	return nil
+}
+
+func (x *DataFrame) GetProgress() *Progress {
+	if x != nil {
+		return x.Progress
+	}
+	return nil
+}
+
+// Part says where a payload belongs. The parts of a message go out in order,
+// from any number of messages by turns; the receiver puts them together.
+type Part struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The number that the sender gave the message; no two are under way with the
+	// same.
+	Message uint32 `protobuf:"varint,1,opt,name=message,proto3" json:"message,omitempty"`
+	// The number of the run that this part belongs to: parts without a gap
+	// between them, to the same receivers. A message is one run, and one more for
+	// each receiver that falls behind. No two are under way with the same.
+	Run uint32 `protobuf:"varint,2,opt,name=run,proto3" json:"run,omitempty"`
+	// The byte of the message that the payload begins with.
+	Offset uint32 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
+	// The bytes of the message.
+	Total         uint32 `protobuf:"varint,4,opt,name=total,proto3" json:"total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Part) Reset() {
+	*x = Part{}
+	mi := &file_hiroba_v1_data_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Part) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Part) ProtoMessage() {}
+
+func (x *Part) ProtoReflect() protoreflect.Message {
+	mi := &file_hiroba_v1_data_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Part.ProtoReflect.Descriptor instead.
+func (*Part) Descriptor() ([]byte, []int) {
+	return file_hiroba_v1_data_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Part) GetMessage() uint32 {
+	if x != nil {
+		return x.Message
+	}
+	return 0
+}
+
+func (x *Part) GetRun() uint32 {
+	if x != nil {
+		return x.Run
+	}
+	return 0
+}
+
+func (x *Part) GetOffset() uint32 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *Part) GetTotal() uint32 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+// Progress says how far a run got.
+type Progress struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Run    uint32                 `protobuf:"varint,1,opt,name=run,proto3" json:"run,omitempty"`
+	State  Progress_State         `protobuf:"varint,2,opt,name=state,proto3,enum=hiroba.v1.Progress_State" json:"state,omitempty"`
+	Offset uint32                 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
+	// In BEHIND and LOST.
+	Peer          string `protobuf:"bytes,4,opt,name=peer,proto3" json:"peer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Progress) Reset() {
+	*x = Progress{}
+	mi := &file_hiroba_v1_data_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Progress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Progress) ProtoMessage() {}
+
+func (x *Progress) ProtoReflect() protoreflect.Message {
+	mi := &file_hiroba_v1_data_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Progress.ProtoReflect.Descriptor instead.
+func (*Progress) Descriptor() ([]byte, []int) {
+	return file_hiroba_v1_data_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Progress) GetRun() uint32 {
+	if x != nil {
+		return x.Run
+	}
+	return 0
+}
+
+func (x *Progress) GetState() Progress_State {
+	if x != nil {
+		return x.State
+	}
+	return Progress_READY
+}
+
+func (x *Progress) GetOffset() uint32 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *Progress) GetPeer() string {
+	if x != nil {
+		return x.Peer
+	}
+	return ""
+}
+
 var File_hiroba_v1_data_proto protoreflect.FileDescriptor
 
 const file_hiroba_v1_data_proto_rawDesc = "" +
 	"\n" +
-	"\x14hiroba/v1/data.proto\x12\thiroba.v1\"_\n" +
+	"\x14hiroba/v1/data.proto\x12\thiroba.v1\"\xb5\x01\n" +
 	"\tDataFrame\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\tR\x04from\x12\x0e\n" +
 	"\x02to\x18\x02 \x03(\tR\x02to\x12\x14\n" +
 	"\x05topic\x18\x03 \x01(\tR\x05topic\x12\x18\n" +
-	"\apayload\x18\x04 \x01(\fR\apayloadB1Z/github.com/hiroba-rtc/hiroba/internal/dataframeb\x06proto3"
+	"\apayload\x18\x04 \x01(\fR\apayload\x12#\n" +
+	"\x04part\x18\x05 \x01(\v2\x0f.hiroba.v1.PartR\x04part\x12/\n" +
+	"\bprogress\x18\x06 \x01(\v2\x13.hiroba.v1.ProgressR\bprogress\"`\n" +
+	"\x04Part\x12\x18\n" +
+	"\amessage\x18\x01 \x01(\rR\amessage\x12\x10\n" +
+	"\x03run\x18\x02 \x01(\rR\x03run\x12\x16\n" +
+	"\x06offset\x18\x03 \x01(\rR\x06offset\x12\x14\n" +
+	"\x05total\x18\x04 \x01(\rR\x05total\"\xa3\x01\n" +
+	"\bProgress\x12\x10\n" +
+	"\x03run\x18\x01 \x01(\rR\x03run\x12/\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x19.hiroba.v1.Progress.StateR\x05state\x12\x16\n" +
+	"\x06offset\x18\x03 \x01(\rR\x06offset\x12\x12\n" +
+	"\x04peer\x18\x04 \x01(\tR\x04peer\"(\n" +
+	"\x05State\x12\t\n" +
+	"\x05READY\x10\x00\x12\n" +
+	"\n" +
+	"\x06BEHIND\x10\x01\x12\b\n" +
+	"\x04LOST\x10\x02B1Z/github.com/hiroba-rtc/hiroba/internal/dataframeb\x06proto3"
 
 var (
 	file_hiroba_v1_data_proto_rawDescOnce sync.Once
@@ -121,16 +358,23 @@ func file_hiroba_v1_data_proto_rawDescGZIP() []byte {
 	return file_hiroba_v1_data_proto_rawDescData
 }
 
-var file_hiroba_v1_data_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_hiroba_v1_data_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_hiroba_v1_data_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_hiroba_v1_data_proto_goTypes = []any{
-	(*DataFrame)(nil), // 0: hiroba.v1.DataFrame
+	(Progress_State)(0), // 0: hiroba.v1.Progress.State
+	(*DataFrame)(nil),   // 1: hiroba.v1.DataFrame
+	(*Part)(nil),        // 2: hiroba.v1.Part
+	(*Progress)(nil),    // 3: hiroba.v1.Progress
 }
 var file_hiroba_v1_data_proto_depIdxs = []int32{
-	0, // [0:0] is the sub-list for method output_type
-	0, // [0:0] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	2, // 0: hiroba.v1.DataFrame.part:type_name -> hiroba.v1.Part
+	3, // 1: hiroba.v1.DataFrame.progress:type_name -> hiroba.v1.Progress
+	0, // 2: hiroba.v1.Progress.state:type_name -> hiroba.v1.Progress.State
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_hiroba_v1_data_proto_init() }
@@ -143,13 +387,14 @@ func file_hiroba_v1_data_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hiroba_v1_data_proto_rawDesc), len(file_hiroba_v1_data_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   1,
+			NumEnums:      1,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_hiroba_v1_data_proto_goTypes,
 		DependencyIndexes: file_hiroba_v1_data_proto_depIdxs,
+		EnumInfos:         file_hiroba_v1_data_proto_enumTypes,
 		MessageInfos:      file_hiroba_v1_data_proto_msgTypes,
 	}.Build()
 	File_hiroba_v1_data_proto = out.File

@@ -21,11 +21,12 @@ const (
 )
 
 const (
-	// maxFrame is the most bytes that one frame may have, encoded.
-	maxFrame = 64 << 10
 	// maxUnsent is how much of a channel may wait to be sent; who sends more
-	// waits until half of it is gone.
+	// waits until most of it is gone.
 	maxUnsent = 1 << 20
+	// partsUnsent is how much may wait before parts of large messages do, so
+	// that a small message finds little before it.
+	partsUnsent = 64 << 10
 )
 
 // channel is one DataChannel.
@@ -34,6 +35,10 @@ type channel struct {
 	opened chan struct{} // closed when it is open
 	turn   chan struct{} // holds a token unless somebody sends
 	low    chan struct{} // gets a token when there is room again
+	// The same for parts of large messages, which wait longer.
+	partsTurn chan struct{}
+	partsLow  chan struct{}
+	gone      chan struct{} // closed with the channel
 }
 
 // openChannel makes a DataChannel for the first offer.
@@ -42,20 +47,25 @@ func (r *Room) openChannel(label string, init *webrtc.DataChannelInit) error {
 	if err != nil {
 		return fmt.Errorf("client: making the %s DataChannel: %w", label, err)
 	}
-	c := &channel{opening, make(chan struct{}), make(chan struct{}, 1), make(chan struct{}, 1)}
+	token := func() chan struct{} { return make(chan struct{}, 1) }
+	c := &channel{opening, make(chan struct{}), token(), token(), token(), token(), make(chan struct{})}
 	c.turn <- struct{}{}
+	c.partsTurn <- struct{}{}
 	c.OnOpen(func() { close(c.opened) })
-	c.SetBufferedAmountLowThreshold(maxUnsent / 2)
+	c.OnClose(func() { close(c.gone) })
+	c.SetBufferedAmountLowThreshold(partsUnsent)
 	c.OnBufferedAmountLow(func() {
-		select {
-		case c.low <- struct{}{}:
-		default:
+		for _, low := range []chan struct{}{c.low, c.partsLow} {
+			select {
+			case low <- struct{}{}:
+			default:
+			}
 		}
 	})
 	c.OnMessage(func(m webrtc.DataChannelMessage) {
 		frame := &DataFrame{}
-		if proto.Unmarshal(m.Data, frame) == nil && r.config.OnData != nil {
-			r.config.OnData(label, frame)
+		if proto.Unmarshal(m.Data, frame) == nil {
+			r.hearData(label, frame)
 		}
 	})
 	r.channels[label] = c
@@ -64,33 +74,56 @@ func (r *Room) openChannel(label string, init *webrtc.DataChannelInit) error {
 
 // SendData sends over a DataChannel, Reliable or Lossy, to the peers named or
 // to everybody else. It waits until the channel is open and while a MiB waits
-// to be sent already. A frame has 64 KiB at most.
+// to be sent already.
+//
+// Over Reliable a message may have 16 MiB. One that is too large for a frame,
+// which has 64 KiB with all that belongs to it, goes out in parts, by turns
+// with others, so that smaller ones may overtake it; SendData returns when the
+// server has passed on all of it to everybody who keeps up. Who does not gets
+// the rest by and by; Config.OnMissed tells of those who will not. If nobody
+// of those named gets the message, the error wraps ErrNotReceived.
 func (r *Room) SendData(ctx context.Context, channel, topic string, payload []byte, to ...string) error {
 	c := r.channels[channel]
 	if c == nil {
 		return fmt.Errorf("client: there is no DataChannel %q; %q and %q are there", channel, Reliable, Lossy)
 	}
-	data, err := proto.Marshal(&DataFrame{To: to, Topic: topic, Payload: payload})
+	if len(topic) > dataframe.MaxTopic {
+		return fmt.Errorf("client: the topic has %d bytes; %d are allowed", len(topic), dataframe.MaxTopic)
+	}
+	frame := &DataFrame{To: to, Topic: topic, Payload: payload}
+	// The server adds who it is from.
+	size := proto.Size(frame) + proto.Size(&DataFrame{From: r.ID()})
+	switch {
+	case size <= dataframe.MaxFrame:
+		return r.sendFrame(ctx, c, frame)
+	case channel == Lossy:
+		return fmt.Errorf("client: the frame has %d bytes; the lossy channel takes %d: send it over the reliable one", size, dataframe.MaxFrame)
+	case len(payload) > dataframe.MaxMessage:
+		return fmt.Errorf("client: the message has %d bytes; %d are allowed: send several", len(payload), dataframe.MaxMessage)
+	}
+	return r.sendLarge(ctx, c, frame)
+}
+
+// sendFrame sends one frame, when it has its turn and there is room for it.
+func (r *Room) sendFrame(ctx context.Context, c *channel, frame *DataFrame) error {
+	data, err := proto.Marshal(frame)
 	if err != nil {
 		return fmt.Errorf("client: encoding a frame: %w", err)
 	}
-	if len(data) > maxFrame {
-		return fmt.Errorf("client: the frame has %d bytes; %d are allowed: send it in parts", len(data), maxFrame)
-	}
-	if err := r.await(ctx, c.opened, channel); err != nil {
+	if err := r.await(ctx, c.opened, c.Label()); err != nil {
 		return err
 	}
-	if err := r.await(ctx, c.turn, channel); err != nil {
+	if err := r.await(ctx, c.turn, c.Label()); err != nil {
 		return err
 	}
 	defer func() { c.turn <- struct{}{} }()
 	for c.BufferedAmount()+uint64(len(data)) > maxUnsent {
-		if err := r.await(ctx, c.low, channel); err != nil {
+		if err := r.await(ctx, c.low, c.Label()); err != nil {
 			return err
 		}
 	}
 	if err := c.Send(data); err != nil {
-		return fmt.Errorf("client: sending over the %s DataChannel: %w", channel, err)
+		return fmt.Errorf("client: sending over the %s DataChannel: %w", c.Label(), err)
 	}
 	return nil
 }
@@ -104,6 +137,8 @@ func (r *Room) await(ctx context.Context, what <-chan struct{}, label string) er
 		return ErrClosed
 	case <-r.link.Done():
 		return ErrClosed
+	case <-r.channels[label].gone:
+		return fmt.Errorf("client: the %s DataChannel was closed; join again", label)
 	case <-ctx.Done():
 		return fmt.Errorf("client: waiting for the %s DataChannel: %w", label, ctx.Err())
 	}

@@ -49,8 +49,15 @@ type Config struct {
 	// stays the same whatever track the slot carries; Slots says which. nil for
 	// nobody.
 	OnTrack func(mid string, track *webrtc.TrackRemote)
-	// OnData gets what others send over the DataChannels. nil for nobody.
+	// OnData gets what others send over the DataChannels, large messages as a
+	// whole. nil for nobody.
 	OnData func(channel string, frame *DataFrame)
+	// OnMissed is told of each peer that does not get a large message of this
+	// client's: it is gone, or reads nothing. nil for nobody.
+	OnMissed func(peer, topic string)
+	// OnDropped is told why large messages of others were given up, which are
+	// lost to this client. nil for nobody.
+	OnDropped func(why error)
 	// OnAsk answers what others ask this client. With nil, questions go to
 	// Handle like other messages, for Reply.
 	OnAsk func(question *protocol.Message) (answer string)
@@ -78,6 +85,7 @@ type Room struct {
 	closed  error // of closing
 
 	channels     map[string]*channel
+	large        largeData
 	trickle      *trickle
 	negotiation  negotiation
 	publications publications
@@ -106,6 +114,7 @@ func Join(ctx context.Context, config Config) (*Room, error) {
 		admitted: make(chan *protocol.ServerMessage, 1),
 	}
 	r.life, r.end = context.WithCancel(context.Background())
+	r.large.init()
 	r.negotiation.init()
 	r.path.init()
 	r.renewal.init()

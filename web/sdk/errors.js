@@ -11,10 +11,13 @@
  * - `CLOSED`: the room was left before this could be done.
  * - `CHANNEL_CLOSED`: the DataChannel is gone although the room is not.
  * - `BAD_FRAME`: bytes came in over a DataChannel that are no DataFrame.
+ * - `NOT_RECEIVED`: none of those that a large message was for gets it.
+ * - `MESSAGE_DROPPED`: a large message of another peer was given up before all of it had come.
  *
  * @typedef {import('./messages.js').ErrorCode
  *   | 'UNSUPPORTED' | 'UNREACHABLE' | 'LINK_LOST' | 'MEDIA_UNREACHABLE'
- *   | 'TIMEOUT' | 'ANSWER_LOST' | 'QUEUE_FULL' | 'CLOSED' | 'CHANNEL_CLOSED' | 'BAD_FRAME'} HirobaErrorCode
+ *   | 'TIMEOUT' | 'ANSWER_LOST' | 'QUEUE_FULL' | 'CLOSED' | 'CHANNEL_CLOSED' | 'BAD_FRAME'
+ *   | 'NOT_RECEIVED' | 'MESSAGE_DROPPED'} HirobaErrorCode
  */
 
 /**

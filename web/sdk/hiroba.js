@@ -46,10 +46,13 @@ export function connect(options) {
 
 /** @typedef {import('./attachment.js').Reconnecting} Reconnecting */
 /** @typedef {import('./carrier.js').TransportName} TransportName */
+/** @typedef {import('./data.js').SendOptions} SendOptions */
 /** @typedef {import('./errors.js').HirobaErrorCode} HirobaErrorCode */
 /** @typedef {import('./publication.js').PublishOptions} PublishOptions */
 /** @typedef {import('./reception.js').MediaChange} MediaChange */
 /** @typedef {import('./room.js').ConnectOptions} ConnectOptions */
+/** @typedef {import('./room-events.js').DataMissed} DataMissed */
+/** @typedef {import('./room-events.js').DataProgress} DataProgress */
 /** @typedef {import('./room-events.js').Knock} Knock */
 /** @typedef {import('./room-events.js').PeerSignal} PeerSignal */
 /** @typedef {import('./room-events.js').RoomData} RoomData */

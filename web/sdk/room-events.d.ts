@@ -55,6 +55,40 @@ export type RoomData = {
 };
 export type ChannelName = "reliable" | "lossy";
 /**
+ * How much of a large message has come.
+ */
+export type DataProgress = {
+    /**
+     * peer id
+     */
+    from: string;
+    /**
+     * peer ids; empty: everybody
+     */
+    to: string[];
+    topic: string;
+    /**
+     * another one for each message of that peer
+     */
+    message: number;
+    /**
+     * bytes
+     */
+    received: number;
+    total: number;
+};
+/**
+ * A peer that does not get a large message of this client's: it is gone, or
+ * reads nothing.
+ */
+export type DataMissed = {
+    /**
+     * peer id
+     */
+    peer: string;
+    topic: string;
+};
+/**
  * A description or candidate that another peer (not the SFU) sent.
  */
 export type PeerSignal = {
@@ -101,6 +135,8 @@ export type RoomEvents = {
     "media": [change: MediaChange];
     "message": [message: RoomMessage];
     "data": [data: RoomData];
+    "data-progress": [progress: DataProgress];
+    "data-missed": [missed: DataMissed];
     "signal": [signal: PeerSignal];
     "error": [error: HirobaError];
     [topic: `message:${string}`]: [message: RoomMessage];

@@ -46,6 +46,27 @@
 /** @typedef {'reliable' | 'lossy'} ChannelName */
 
 /**
+ * How much of a large message has come.
+ *
+ * @typedef {object} DataProgress
+ * @property {string} from  peer id
+ * @property {string[]} to  peer ids; empty: everybody
+ * @property {string} topic
+ * @property {number} message  another one for each message of that peer
+ * @property {number} received  bytes
+ * @property {number} total
+ */
+
+/**
+ * A peer that does not get a large message of this client's: it is gone, or
+ * reads nothing.
+ *
+ * @typedef {object} DataMissed
+ * @property {string} peer  peer id
+ * @property {string} topic
+ */
+
+/**
  * A description or candidate that another peer (not the SFU) sent.
  *
  * @typedef {object} PeerSignal
@@ -85,6 +106,8 @@
  *   'media': [change: MediaChange],
  *   'message': [message: RoomMessage],
  *   'data': [data: RoomData],
+ *   'data-progress': [progress: DataProgress],
+ *   'data-missed': [missed: DataMissed],
  *   'signal': [signal: PeerSignal],
  *   'error': [error: HirobaError],
  *   [topic: `message:${string}`]: [message: RoomMessage],

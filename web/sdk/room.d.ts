@@ -117,18 +117,20 @@ export class Room {
      */
     view(shown: Shown[]): void;
     /**
-     * Sends bytes to the others over a DataChannel.
+     * Sends bytes to the others over a DataChannel: up to 16 MiB at once over the
+     * reliable one, what fits into 64 KiB with all that belongs to it over the
+     * lossy one. Large messages and small ones take turns, so a small one may
+     * overtake a large one. Who takes a large one more slowly than others gets
+     * the rest of it afterwards; see `data-missed` for who does not.
      *
-     * @param {Uint8Array | string} payload
-     * @param {{to?: string[], topic?: string, channel?: ChannelName}} [options]
+     * @param {Uint8Array | ArrayBuffer | Blob | string} payload
+     * @param {SendOptions} [options]
      * @returns {Promise<void>} resolves when the browser took it, which it does
-     *   not while more than 1 MiB is unsent: await it before the next
+     *   not while more than 1 MiB is unsent, and a large one when the server has
+     *   passed on all of it to everybody who keeps up: await it before the next.
+     *   Rejects with HirobaError NOT_RECEIVED when none of those named gets it
      */
-    send(payload: Uint8Array | string, options?: {
-        to?: string[];
-        topic?: string;
-        channel?: ChannelName;
-    }): Promise<void>;
+    send(payload: Uint8Array | ArrayBuffer | Blob | string, options?: SendOptions): Promise<void>;
     /** @returns {Promise<RTCStatsReport>} of the PeerConnection to the SFU */
     stats(): Promise<RTCStatsReport>;
     /**
@@ -202,5 +204,5 @@ import type { EmitOptions } from './talk.js';
 import type { AnswerHandler } from './talk.js';
 import type { PublishOptions } from './publication.js';
 import type { Shown } from './view.js';
-import type { ChannelName } from './room-events.js';
+import type { SendOptions } from './data.js';
 import type { TokenSource } from './credentials.js';

@@ -17,7 +17,8 @@ import { Talk } from './talk.js';
 /** @import { Publication, PublishOptions } from './publication.js' */
 /** @import { TransportName } from './carrier.js' */
 /** @import { TokenSource } from './credentials.js' */
-/** @import { ChannelName, PeerSignal, RoomEvents, RoomMessage, RoomState } from './room-events.js' */
+/** @import { SendOptions } from './data.js' */
+/** @import { PeerSignal, RoomEvents, RoomMessage, RoomState } from './room-events.js' */
 /** @import { Peer, RosterChange } from './roster.js' */
 /** @import { AnswerHandler, EmitOptions } from './talk.js' */
 /** @import { Shown } from './view.js' */
@@ -164,6 +165,8 @@ export class Room {
     this.#direct = new Direct(link, this.#media, this.#publications, this.#reception, this.#roster, { iceServers, iceTransportPolicy });
     this.#data = new Data(this.#media, {
       data: (data) => this.#events.fire('data', data),
+      progress: (progress) => this.#events.fire('data-progress', progress),
+      missed: (missed) => this.#events.fire('data-missed', missed),
       failed: (error) => this.#fail(error),
     });
     globalThis.addEventListener('pagehide', () => this.#abandon(), { signal: this.#stop.signal });
@@ -323,12 +326,18 @@ export class Room {
   }
 
   /**
-   * Sends bytes to the others over a DataChannel.
+   * Sends bytes to the others over a DataChannel: up to 16 MiB at once over the
+   * reliable one, what fits into 64 KiB with all that belongs to it over the
+   * lossy one. Large messages and small ones take turns, so a small one may
+   * overtake a large one. Who takes a large one more slowly than others gets
+   * the rest of it afterwards; see `data-missed` for who does not.
    *
-   * @param {Uint8Array | string} payload
-   * @param {{to?: string[], topic?: string, channel?: ChannelName}} [options]
+   * @param {Uint8Array | ArrayBuffer | Blob | string} payload
+   * @param {SendOptions} [options]
    * @returns {Promise<void>} resolves when the browser took it, which it does
-   *   not while more than 1 MiB is unsent: await it before the next
+   *   not while more than 1 MiB is unsent, and a large one when the server has
+   *   passed on all of it to everybody who keeps up: await it before the next.
+   *   Rejects with HirobaError NOT_RECEIVED when none of those named gets it
    */
   send(payload, options = {}) {
     return this.#data.send(payload, options);

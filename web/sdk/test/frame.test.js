@@ -13,6 +13,7 @@ test('a frame is encoded as protobuf', async (t) => {
     { name: 'an empty receiver stays one', frame: { to: [''] }, want: '12 00' },
     { name: 'payload', frame: { payload: bytes('00 ff') }, want: '22 02 00ff' },
     { name: 'text outside ASCII', frame: { topic: '広場' }, want: '1a 06 e5ba83e5a0b4' },
+    { name: 'part', frame: { payload: bytes('07'), part: { message: 1, run: 300, offset: 0, total: 16777216 } }, want: '22 01 07 2a 0a 0801 10ac02 2080808008' },
     { name: 'all', frame: { to: ['a'], topic: 't', payload: bytes('07') }, want: '12 01 61 1a 01 74 22 01 07' },
   ];
   for (const { name, frame, want } of cases) {
@@ -42,7 +43,11 @@ test('a frame from the SFU is decoded', async (t) => {
     { name: 'unknown 64-bit number', data: '28 ffffffffffffffffff01 1a 01 61', want: { ...empty, topic: 'a' } },
     { name: 'unknown fixed64', data: '29 0102030405060708 1a 01 61', want: { ...empty, topic: 'a' } },
     { name: 'unknown fixed32', data: '2d 01020304 1a 01 61', want: { ...empty, topic: 'a' } },
-    { name: 'unknown bytes', data: '2a 02 ffff 1a 01 61', want: { ...empty, topic: 'a' } },
+    { name: 'unknown bytes', data: '3a 02 ffff 1a 01 61', want: { ...empty, topic: 'a' } },
+    { name: 'a part', data: '2a 0a 08 05 10 06 18 07 20 808008', want: { ...empty, part: { message: 5, run: 6, offset: 7, total: 131072 } } },
+    { name: 'a part of zeros', data: '2a 00', want: { ...empty, part: { message: 0, run: 0, offset: 0, total: 0 } } },
+    { name: 'progress', data: '32 09 08 05 10 01 18 07 22 01 61', want: { ...empty, progress: { run: 5, state: 'BEHIND', offset: 7, peer: 'a' } } },
+    { name: 'progress in a state of another time', data: '32 02 10 09', want: { ...empty, progress: { run: 0, state: 'LOST', offset: 0, peer: '' } } },
     { name: 'unknown field with a high number', data: '82 7d 01 ff 1a 01 61', want: { ...empty, topic: 'a' } },
     { name: 'known number, other wire type', data: '18 05 1a 01 61', want: { ...empty, topic: 'a' } },
   ];
@@ -64,6 +69,7 @@ test('what is no frame is refused', async (t) => {
     { name: 'field number 0', data: '02 00' },
     { name: 'group', data: '2b 2c' },
     { name: 'wire type 7', data: '2f' },
+    { name: 'part cut off', data: '2a 01 08' },
     { name: 'topic that is not UTF-8', data: '1a 01 ff' },
   ];
   for (const { name, data } of cases) {
