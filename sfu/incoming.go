@@ -212,13 +212,13 @@ func (in *incoming) keep(p *packet, now time.Time) bool {
 	return true
 }
 
-// silentAfter is how long nothing comes of a stream before another size takes
+// standInAfter is how long nothing comes of a stream before another size takes
 // its place.
-const silentAfter = 700 * time.Millisecond
+const standInAfter = 700 * time.Millisecond
 
 // flows says whether packets come in now.
 func (in *incoming) flows(now time.Time) bool {
-	return now.UnixNano()-in.heard.Load() < int64(silentAfter)
+	return now.UnixNano()-in.heard.Load() < int64(standInAfter)
 }
 
 // recent gives the packets from the newest keyframe on, in order, to who has
