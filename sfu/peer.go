@@ -110,7 +110,7 @@ func (s *SFU) Join(roomName, id string, listener Listener) (*Peer, error) {
 	}
 	r := s.rooms[roomName]
 	if r == nil {
-		r = &room{name: roomName, sfu: s, peers: map[string]*Peer{}}
+		r = &room{name: roomName, sfu: s, peers: map[string]*Peer{}, byID: map[string]*track{}}
 		s.rooms[roomName] = r
 	}
 	p.room, p.worker = r, s.workers[s.next%len(s.workers)]
@@ -185,7 +185,7 @@ func (p *Peer) View(view View) {
 			p.listener.Speakers(speaking)
 		}
 	}
-	p.refill()
+	p.refill(p.room.voices())
 }
 
 // Tell gives the listener the slots and the speakers as they are now, for a
@@ -310,7 +310,7 @@ func (p *Peer) Close() {
 	if len(r.peers) == 0 {
 		delete(p.sfu.rooms, r.name)
 	}
-	r.tracks = slices.DeleteFunc(r.tracks, func(t *track) bool { return t.peer == p })
+	r.remove(func(t *track) bool { return t.peer == p })
 	for _, s := range p.slots {
 		out := s.out
 		p.worker.do(func(now time.Time) { out.carry(now, load{}) })

@@ -19,6 +19,7 @@ type room struct {
 	mu       sync.Mutex
 	peers    map[string]*Peer
 	tracks   []*track // in the order they were published
+	byID     map[string]*track
 	speakers speakers
 	spoke    []string // peers, who spoke last first
 }
@@ -72,23 +73,39 @@ func (r *room) publish(p *Peer, wanted []Track) {
 	if p.closed {
 		return
 	}
-	r.tracks = slices.DeleteFunc(r.tracks, func(t *track) bool {
+	r.remove(func(t *track) bool {
 		return t.peer == p && !slices.ContainsFunc(wanted, func(w Track) bool { return w.ID == t.id && w.Mid == t.mid })
 	})
 	for _, w := range wanted {
-		at := slices.IndexFunc(r.tracks, func(t *track) bool { return t.id == w.ID })
-		if at < 0 {
-			at = len(r.tracks)
-			r.tracks = append(r.tracks, &track{
+		t := r.byID[w.ID]
+		if t == nil {
+			t = &track{
 				id: w.ID, mid: w.Mid, kind: w.Kind.codecType(), peer: p, source: newSource(r.sfu.nextSerial(), w.Kind.codecType()),
-			})
+			}
+			r.add(t)
 		}
-		t := r.tracks[at]
 		t.source.detail, t.source.sizes = w.Detail, w.Encodings
 		t.collect()
 		t.setMuted(w.Muted)
 	}
 	r.refill()
+}
+
+// add takes a track into the room. The caller holds mu.
+func (r *room) add(t *track) {
+	r.tracks = append(r.tracks, t)
+	r.byID[t.id] = t
+}
+
+// remove takes tracks out of the room. The caller holds mu.
+func (r *room) remove(gone func(*track) bool) {
+	r.tracks = slices.DeleteFunc(r.tracks, func(t *track) bool {
+		if !gone(t) {
+			return false
+		}
+		delete(r.byID, t.id)
+		return true
+	})
 }
 
 // collect gives the source the streams that came in the track's media section.
@@ -164,29 +181,54 @@ func (r *room) departed(p *Peer, mid string, in *incoming) {
 
 // refill decides anew what sits in everybody's slots. The caller holds mu.
 func (r *room) refill() {
+	voices := r.voices()
 	for _, p := range r.peers {
-		p.refill()
+		p.refill(voices)
 	}
 }
 
-// guests are the tracks of one kind that p is to get, the first first. The
-// caller holds mu.
-func (r *room) guests(p *Peer, kind webrtc.RTPCodecType) []guest {
-	var wanted []*track
+// voices are the audio tracks, the most urgent first. The caller holds mu.
+func (r *room) voices() []*track {
+	var out []*track
 	for _, t := range r.tracks {
-		if t.kind == kind && t.peer != p && (kind == webrtc.RTPCodecTypeAudio || p.view.shows(t.id)) {
-			wanted = append(wanted, t)
+		if t.kind == webrtc.RTPCodecTypeAudio {
+			out = append(out, t)
 		}
 	}
-	slices.SortStableFunc(wanted, func(a, b *track) int {
-		if kind == webrtc.RTPCodecTypeVideo {
-			return cmp.Compare(p.view[a.id].rank, p.view[b.id].rank)
-		}
-		return cmp.Compare(r.urgency(a), r.urgency(b))
-	})
+	slices.SortStableFunc(out, func(a, b *track) int { return cmp.Compare(r.urgency(a), r.urgency(b)) })
+	return out
+}
+
+// guests are the tracks of one kind that p is to get, the first first: as many
+// as it has slots. voices are those of the room. The caller holds mu.
+func (r *room) guests(p *Peer, kind webrtc.RTPCodecType, voices []*track, slots int) []guest {
 	var out []guest
-	for _, t := range wanted {
-		out = append(out, guest{track: t.id, peer: t.peer.id})
+	take := func(t *track) (more bool) {
+		if t != nil && t.kind == kind && t.peer != p {
+			out = append(out, guest{track: t.id, peer: t.peer.id})
+		}
+		return len(out) < slots
+	}
+	switch {
+	case slots == 0:
+	case kind == webrtc.RTPCodecTypeAudio:
+		for _, t := range voices {
+			if !take(t) {
+				break
+			}
+		}
+	case p.view == nil:
+		for _, t := range r.tracks {
+			if !take(t) {
+				break
+			}
+		}
+	default:
+		for _, id := range p.view.ranked() {
+			if !take(r.byID[id]) {
+				break
+			}
+		}
 	}
 	return out
 }
@@ -224,14 +266,6 @@ func (r *room) urgency(t *track) int {
 		return 0
 	}
 	return 1
-}
-
-// track finds a track by its id. The caller holds mu.
-func (r *room) track(id string) *track {
-	if at := slices.IndexFunc(r.tracks, func(t *track) bool { return t.id == id }); at >= 0 {
-		return r.tracks[at]
-	}
-	return nil
 }
 
 // updateSpeakers tells everybody when those who speak have changed.
@@ -279,7 +313,7 @@ func (r *room) tick(now time.Time) {
 	}
 	for _, p := range r.peers {
 		if p.starvation() {
-			p.refill()
+			p.refill(r.voices())
 		}
 	}
 }

@@ -77,15 +77,15 @@ func TestTell(t *testing.T) {
 
 // With more voices than slots, who speaks comes first and who is muted last.
 func TestVoicesThatSpeakComeFirst(t *testing.T) {
-	r := &room{peers: map[string]*Peer{}}
+	r := &room{peers: map[string]*Peer{}, byID: map[string]*track{}}
 	for _, id := range []string{"muted", "silent", "speaking"} {
 		p := &Peer{id: id, room: r}
 		r.peers[id] = p
-		r.tracks = append(r.tracks, &track{id: id + "'s", kind: webrtc.RTPCodecTypeAudio, peer: p, muted: id == "muted"})
+		r.add(&track{id: id + "'s", kind: webrtc.RTPCodecTypeAudio, peer: p, muted: id == "muted"})
 	}
 	r.speakers.told = []string{"speaking"}
 	var got []string
-	for _, g := range r.guests(&Peer{id: "listener", room: r}, webrtc.RTPCodecTypeAudio) {
+	for _, g := range r.guests(&Peer{id: "listener", room: r}, webrtc.RTPCodecTypeAudio, r.voices(), 9) {
 		got = append(got, g.peer)
 	}
 	if want := []string{"speaking", "silent", "muted"}; !slices.Equal(got, want) {
@@ -105,8 +105,11 @@ func TestPlaces(t *testing.T) {
 			t.Errorf("%s is at %v, want %v", track, got[track], place)
 		}
 	}
-	if newPlaces(nil, 4).shows("x") != true || newPlaces(View{}, 4).shows("x") != false {
+	if newPlaces(nil, 4) != nil || newPlaces(View{}, 4) == nil {
 		t.Error("no view shows everything, an empty one nothing")
+	}
+	if got := newPlaces(view, 4).ranked(); !slices.Equal(got, []string{"b", "a", "c"}) {
+		t.Errorf("they rank %v", got)
 	}
 	if n := len(newPlaces(make(View, 32_000), 128)); n > 128 {
 		t.Errorf("%d places are kept", n)

@@ -45,16 +45,16 @@ type slot struct {
 	first  *incoming // and of that, the first stream
 }
 
-// refill decides anew what sits in this peer's slots and tells the client. The
-// caller holds room.mu.
-func (p *Peer) refill() {
+// refill decides anew what sits in this peer's slots and tells the client.
+// voices are those of the room. The caller holds room.mu.
+func (p *Peer) refill(voices []*track) {
 	if p.closed || p.told == nil {
 		return
 	}
 	p.view = newPlaces(p.wanted.resolve(p.room.cameras(p)), 2*p.sfu.config.Slots)
 	// Audio first: video goes beside it.
 	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
-		p.refillKind(kind)
+		p.refillKind(kind, voices)
 	}
 	told := make([]Slot, 0, len(p.slots))
 	for _, s := range p.slots {
@@ -66,7 +66,7 @@ func (p *Peer) refill() {
 	}
 }
 
-func (p *Peer) refillKind(kind webrtc.RTPCodecType) {
+func (p *Peer) refillKind(kind webrtc.RTPCodecType, voices []*track) {
 	var slots []*slot
 	var seats []seat
 	for _, s := range p.slots {
@@ -77,7 +77,7 @@ func (p *Peer) refillKind(kind webrtc.RTPCodecType) {
 	}
 	near := func(peer string) (int, bool) {
 		for _, s := range p.slots {
-			if t := p.room.track(s.track); s.kind != kind && t != nil && t.peer.id == peer {
+			if t := p.room.byID[s.track]; s.kind != kind && t != nil && t.peer.id == peer {
 				return s.index, true
 			}
 		}
@@ -85,7 +85,7 @@ func (p *Peer) refillKind(kind webrtc.RTPCodecType) {
 	}
 	var guests []guest
 	if p.rights.Subscribe {
-		guests = p.room.guests(p, kind)
+		guests = p.room.guests(p, kind, voices, len(slots))
 	}
 	for i, id := range assign(seats, guests, near) {
 		s := slots[i]
@@ -109,7 +109,7 @@ func (p *Peer) refillKind(kind webrtc.RTPCodecType) {
 // source is what is to be sent in a slot, or why nothing is. The caller holds
 // room.mu.
 func (p *Peer) source(s *slot) (*source, Why) {
-	t := p.room.track(s.track)
+	t := p.room.byID[s.track]
 	switch {
 	case t == nil:
 		return nil, Flowing
@@ -146,7 +146,7 @@ func (p *Peer) describe(s *slot) Slot {
 	if s.kind == webrtc.RTPCodecTypeVideo {
 		out.Kind = Video
 	}
-	if t := p.room.track(s.track); t != nil {
+	if t := p.room.byID[s.track]; t != nil {
 		out.Peer = t.peer.id
 	}
 	_, out.Why = p.source(s)

@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 )
 
@@ -80,10 +81,10 @@ func newPlaces(view View, most int) places {
 	return out
 }
 
-func (v places) shows(track string) bool {
-	_, ok := v[track]
-	return ok || v == nil
-}
-
 // at is where a track stands.
 func (v places) at(track string) place { return v[track] }
+
+// ranked lists the tracks of a view, the most important first.
+func (v places) ranked() []string {
+	return slices.SortedFunc(maps.Keys(v), func(a, b string) int { return cmp.Compare(v[a].rank, v[b].rank) })
+}
