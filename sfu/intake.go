@@ -2,7 +2,9 @@ package sfu
 
 import (
 	"io"
+	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/pion/rtcp"
 	"github.com/pion/transport/v4/packetio"
@@ -16,6 +18,13 @@ const (
 	// intakeStreams is how many streams one connection may ever have. Each
 	// leaves a trace in the library for as long as the connection lasts.
 	intakeStreams = 1024
+	// intakePackets is how many RTP packets a second are taken of one
+	// connection: several cameras and screens in every size send less than half
+	// of it. What is more would keep workers from serving others.
+	intakePackets = 6000
+	// intakeReports is the same for RTCP, counted for each stream that a packet
+	// names. A client with many slots reports on each every second.
+	intakeReports = 2000
 )
 
 // intake bounds what a client can make the server keep by sending RTP and
@@ -26,9 +35,19 @@ type intake struct {
 	// feedback is given all RTCP that names a stream, whichever direction that
 	// has. It must not block.
 	feedback func(ssrc uint32, packets []rtcp.Packet)
+	metrics  *metrics
 
 	waiting atomic.Int64
 	streams atomic.Int32
+	// Each is used by the one goroutine in which the library reads RTP, or RTCP.
+	packets, reports ration
+}
+
+func newIntake(m *metrics, flooded func(), feedback func(ssrc uint32, packets []rtcp.Packet)) *intake {
+	return &intake{
+		metrics: m, flooded: flooded, feedback: feedback,
+		packets: newRation(intakePackets, intakePackets), reports: newRation(intakeReports, intakeReports),
+	}
 }
 
 // buffer is what the library asks for each new SSRC.
@@ -38,7 +57,7 @@ func (i *intake) buffer(kind packetio.BufferPacketType, ssrc uint32) io.ReadWrit
 	}
 	b := &intakeBuffer{Buffer: packetio.NewBuffer(), intake: i}
 	if kind == packetio.RTCPBufferPacket {
-		return &reportBuffer{intakeBuffer: b, ssrc: ssrc}
+		return &reportBuffer{intakeBuffer: b, ssrc: ssrc, keyframes: newKeyframeRation()}
 	}
 	return b
 }
@@ -51,16 +70,30 @@ type intakeBuffer struct {
 	closed atomic.Bool
 }
 
-// Write keeps a packet, or drops one that is too large to be forwarded or finds
-// too much waiting on the connection.
+// Write keeps a packet, or drops one that is too large to be forwarded, is one
+// of too many or finds too much waiting on the connection.
 func (b *intakeBuffer) Write(packet []byte) (int, error) {
-	size := int64(len(packet))
-	if size > packetBytes {
-		return 0, packetio.ErrFull
+	switch {
+	case len(packet) > packetBytes:
+		return 0, b.refuse("too large")
+	case !b.intake.packets.take(time.Now()):
+		return 0, b.refuse("flood")
 	}
+	return b.keep(packet)
+}
+
+// refuse counts a packet that is dropped.
+func (b *intakeBuffer) refuse(cause string) error {
+	b.intake.metrics.dropped.WithLabelValues(cause).Inc()
+	return packetio.ErrFull
+}
+
+// keep puts a packet where it is read from.
+func (b *intakeBuffer) keep(packet []byte) (int, error) {
+	size := int64(len(packet))
 	if b.intake.waiting.Add(size) > intakeBytes {
 		b.intake.waiting.Add(-size)
-		return 0, packetio.ErrFull
+		return 0, b.refuse("unread")
 	}
 	n, err := b.Buffer.Write(packet)
 	if err != nil {
@@ -94,21 +127,47 @@ func (b *intakeBuffer) Close() error {
 // a stream of retransmissions, and would want a goroutine for each slot.
 type reportBuffer struct {
 	*intakeBuffer
-	ssrc uint32
+	ssrc      uint32
+	keyframes keyframeRation
 }
 
 // Write keeps what a publisher says of its own streams, for the library to
 // read.
 func (b *reportBuffer) Write(packet []byte) (int, error) {
+	now := time.Now()
+	if !b.intake.reports.take(now) {
+		b.intake.metrics.dropped.WithLabelValues("feedback").Inc()
+		return len(packet), nil
+	}
 	packets, err := rtcp.Unmarshal(packet)
 	if err != nil {
 		return len(packet), nil // it cannot be read later either
 	}
-	b.intake.feedback(b.ssrc, packets)
+	packets = slices.DeleteFunc(packets, func(p rtcp.Packet) bool { return asksForKeyframe(p) && !b.ration(now) })
+	if len(packets) > 0 {
+		b.intake.feedback(b.ssrc, packets)
+	}
 	for _, p := range packets {
-		if report, ok := p.(*rtcp.SenderReport); ok && report.SSRC == b.ssrc {
-			return b.intakeBuffer.Write(packet)
+		if report, ok := p.(*rtcp.SenderReport); ok && report.SSRC == b.ssrc && len(packet) <= packetBytes {
+			return b.keep(packet)
 		}
 	}
 	return len(packet), nil
+}
+
+// ration says whether a keyframe may be asked for.
+func (b *reportBuffer) ration(now time.Time) bool {
+	ok := b.keyframes.take(now)
+	if !ok {
+		b.intake.metrics.dropped.WithLabelValues("keyframe request").Inc()
+	}
+	return ok
+}
+
+func asksForKeyframe(p rtcp.Packet) bool {
+	switch p.(type) {
+	case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
+		return true
+	}
+	return false
 }

@@ -99,7 +99,7 @@ func (s *SFU) Join(roomName, id string, listener Listener) (*Peer, error) {
 		incoming: map[string]map[string]*incoming{}, mids: map[string]bool{}, done: make(chan struct{}),
 	}
 	var err error
-	if p.pc, p.api, err = s.engine.connection(&intake{flooded: p.flooded, feedback: p.feedback}); err != nil {
+	if p.pc, p.api, err = s.engine.connection(newIntake(s.metrics, p.flooded, p.feedback)); err != nil {
 		return nil, fmt.Errorf("sfu: making a PeerConnection: %w", err)
 	}
 	s.mu.Lock()
