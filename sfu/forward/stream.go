@@ -5,9 +5,18 @@ import (
 	"time"
 )
 
-// erasKept is how many sources back a retransmission can reach. A source
-// stays in a slot for seconds, a retransmission is asked for within one.
-const erasKept = 4
+const (
+	// erasKept is how many sources back a retransmission can reach. A source
+	// stays in a slot for seconds, a retransmission is asked for within one.
+	erasKept = 4
+	// lossMost is how many packets in a row may have been lost; what is farther
+	// ahead is taken for a source that counts anew. It is well below 1<<15:
+	// receivers and the cipher have to tell ahead from behind.
+	lossMost = 24_000
+	// backMost is how far back in time a packet may be that is newer by its
+	// number, in seconds: pictures may be sent out of their order.
+	backMost = 1
+)
 
 // Stream is the RTP stream that one slot sends: continuous in sequence number
 // and timestamp, whichever sources take turns in it, and whatever is left out
@@ -22,8 +31,8 @@ type Stream struct {
 	eras      [erasKept]era // the newest first; eras[0] is the current one
 	count     int           // of eras in use
 
-	newest    int64 // extended number of the newest packet written
-	timestamp uint32
+	newest    int64  // extended number of the newest packet written
+	timestamp uint32 // the latest one written
 	writtenAt time.Time
 }
 
@@ -118,14 +127,39 @@ func (s *Stream) write(now time.Time, in int64, timestamp uint32) (outSeq uint16
 	if !ok {
 		return 0, 0, false
 	}
+	if out > s.newest+lossMost {
+		out = s.newest + 2 // something is missing
+		current = s.rejoin(in, out)
+	}
+	if out > s.newest && int32(timestamp+current.timestamp-s.timestamp) < -int32(backMost*s.clockRate) {
+		current = s.rejoin(in, out)
+		current.aligned = false
+		s.startTime(current, now, timestamp)
+	}
 	current.newest = max(current.newest, in)
 	outTimestamp = timestamp + current.timestamp
 	if out > s.newest {
 		s.newest = out
-		s.timestamp = outTimestamp
 		s.writtenAt = now
+		if int32(outTimestamp-s.timestamp) > 0 {
+			s.timestamp = outTimestamp
+		}
 	}
 	return uint16(out), outTimestamp, true
+}
+
+// rejoin begins another era of the current source with the packet in, to be
+// written as out: its numbers or its clock have leapt. What was written before
+// keeps its names.
+func (s *Stream) rejoin(in, out int64) *era {
+	before := s.eras[0]
+	copy(s.eras[1:], s.eras[:])
+	s.count = min(s.count+1, erasKept)
+	s.eras[0] = era{
+		id: before.id, first: in, out: out, newest: in, layered: before.layered,
+		timestamp: before.timestamp, timeline: before.timeline, aligned: before.aligned,
+	}
+	return &s.eras[0]
 }
 
 // Drop leaves a packet of the current source out of the stream on purpose:

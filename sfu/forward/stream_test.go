@@ -1,6 +1,7 @@
 package forward_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -472,6 +473,62 @@ func TestReportsGiveTheOffset(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := tc.from.OffsetTo(tc.to, 90000); got != tc.wantOffset {
 				t.Fatalf("the offset is %d, want %d", got, tc.wantOffset)
+			}
+		})
+	}
+}
+
+// However a source leaps, in number or in time, no number is used twice and a
+// decoder sees no step back in time that is more than pictures out of order.
+func TestAStreamFollowsNoLeap(t *testing.T) {
+	const reach = 512
+	type packet struct {
+		seq       uint16
+		timestamp uint32
+		drop      bool
+	}
+	const second = 90000
+	for _, tc := range []struct {
+		name    string
+		packets []packet
+		ahead   []int64 // of each packet that is sent against the first
+		late    []int64 // and its time
+	}{
+		{"two leaps, the first over a packet left out", []packet{
+			{10, 0, false}, {11, 90, false}, {11 + 32767, 180, true}, {9, 270, false}, {10, 360, false},
+		}, []int64{0, 1, 3, 4}, []int64{0, 90, 270, 360}},
+		{"a loss of 20,000", []packet{{10, 0, false}, {20010, 90, false}}, []int64{0, 20000}, []int64{0, 90}},
+		{"time falls back by an hour, and goes on", []packet{
+			{10, 4000 * second, false}, {11, 400 * second, false}, {12, 400*second + 90, false}, {13, 401 * second, false},
+		}, []int64{0, 1, 2, 3}, []int64{0, 1, 91, second + 1}},
+		{"time creeps back", []packet{
+			{10, 9 * second, false}, {11, 8*second + 45000, false}, {12, 8 * second, false}, {13, 7*second + 45000, false}, {14, 7 * second, false},
+		}, []int64{0, 1, 2, 3, 4}, []int64{0, -45000, -second, 1, -44999}},
+		{"pictures out of their order", []packet{
+			{10, second, false}, {11, second + 9000, false}, {12, second + 3000, false}, {13, second + 6000, false}, {14, second + 18000, false},
+		}, []int64{0, 1, 2, 3, 4}, []int64{0, 9000, 3000, 6000, 18000}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := forward.NewStream(second, reach, 65000, 1<<31)
+			s.Switch(1)
+			var ahead, late []int64
+			for _, p := range tc.packets {
+				if p.drop {
+					s.Drop(p.seq, p.timestamp, false)
+					continue
+				}
+				seq, timestamp, ok := s.Rewrite(start, p.seq, p.timestamp)
+				if !ok {
+					t.Fatalf("%+v is not sent", p)
+				}
+				ahead = append(ahead, int64(seq-65000))
+				late = append(late, int64(int32(timestamp-1<<31)))
+				if origin, ok := s.Origin(seq); !ok || origin.Seq != p.seq || p.timestamp+origin.TimestampOffset != timestamp {
+					t.Fatalf("%d came from %+v, %v", seq, origin, ok)
+				}
+			}
+			if !slices.Equal(ahead, tc.ahead) || !slices.Equal(late, tc.late) {
+				t.Errorf("sent as %v at %v, want %v at %v", ahead, late, tc.ahead, tc.late)
 			}
 		})
 	}
