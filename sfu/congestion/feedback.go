@@ -47,6 +47,10 @@ func (r *feedbackReader) read(now time.Duration, h *history, fb *rtcp.TransportL
 	left := int(fb.PacketStatusCount)
 	deltas := fb.RecvDeltas
 	take := func(symbol uint16) {
+		if seq >= h.next {
+			left = 0 // nothing of that was sent
+			return
+		}
 		switch symbol {
 		case rtcp.TypeTCCPacketReceivedSmallDelta, rtcp.TypeTCCPacketReceivedLargeDelta:
 			if len(deltas) == 0 || deltas[0] == nil {
