@@ -195,7 +195,11 @@ func (r *receiver) sizes(s span) string {
 	var out []string
 	last := ""
 	for _, sample := range during(r.samples, heard.at, s) {
-		if size := fmt.Sprintf("%dx%d", sample.Width, sample.Height); size != last {
+		size := fmt.Sprintf("%dx%d", sample.Width, sample.Height)
+		if sample.Height == 0 {
+			size = "none"
+		}
+		if size != last {
 			last = size
 			out = append(out, fmt.Sprintf("%s at %.1f s", size, sample.at().Sub(s.from).Seconds()))
 		}

@@ -129,12 +129,13 @@ func (s *stage) end() {
 	s.noting.Wait()
 }
 
-// publish brings in the publisher, over a link that is good unless told.
-func (s *stage) publish() {
+// publish brings in the publisher, over a link that has room and loses what it
+// is told to.
+func (s *stage) publish(loss float64) {
 	s.t.Helper()
-	good := lab.Shape{Rate: 20_000_000, Queue: 250_000, Delay: 10 * time.Millisecond}
+	wide := link(20_000_000, 10*time.Millisecond, loss)
 	p := &published{}
-	p.link = s.join(good, good, func(c *lab.Client) *lab.Wire { return c.Up }, &p.notes)
+	p.link = s.join(wide, wide, func(c *lab.Client) *lab.Wire { return c.Up }, &p.notes)
 	p.page = s.browse("the publisher", p.link, map[string]any{
 		"use-file-for-fake-video-capture": film(s.t), "use-file-for-fake-audio-capture": tape(s.t),
 	})
@@ -258,10 +259,14 @@ func (s *stage) report(r *receiver, whole span, settle time.Duration) {
 	s.t.Logf("%s, %.0f s:%s", r.name, whole.seconds(), b.String())
 }
 
-// reportPublisher prints what the publisher sent.
+// reportPublisher prints what the publisher sent. A camera that stutters is the
+// machine's fault, and then nothing else is worth reading.
 func (s *stage) reportPublisher(whole span) {
 	s.t.Helper()
 	p := s.publisher
+	if camera, _ := p.frameRate(whole); camera < 0.95*cameraFPS {
+		s.t.Errorf("this machine is too slow or too busy: the camera had %.1f frames a second of %d; what follows says little", camera, cameraFPS)
+	}
 	var layers []string
 	for _, l := range p.rids() {
 		layers = append(layers, fmt.Sprintf("%s %dx%d %.0f kbit/s", l.RID, l.Width, l.Height, p.bitrate(l.RID, whole)/1000))

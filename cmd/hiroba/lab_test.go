@@ -23,7 +23,7 @@ func link(rate int, delay time.Duration, loss float64) lab.Shape {
 func TestLabSteady(t *testing.T) {
 	const settle = 15 * time.Second // an encoder takes 6 to 8 s to its full bitrate
 	s := openStage(t)
-	s.publish()
+	s.publish(0)
 	began := time.Now()
 	for _, at := range []struct {
 		name  string
@@ -39,20 +39,26 @@ func TestLabSteady(t *testing.T) {
 	s.reportPublisher(since(began))
 	for _, r := range s.receivers {
 		s.report(r, run, settle)
-		layer, best := s.publisher.best(r.link.Down.Shape().Rate, run)
-		if best == 0 {
-			t.Errorf("%s: no layer fits its link", r.name)
-			continue
-		}
-		use := ratio(r.received(run.after(settle)), best)
-		t.Logf("%s: its link carries %.0f %% of what the best layer that fits takes, %dx%d with %.0f kbit/s; target 80 %%",
-			r.name, 100*use, layer.Width, layer.Height, best/1000)
-		if use < 0.8 {
-			t.Errorf("%s: its link carries %.0f %% of what its best layer takes, want 80 %% or more", r.name, 100*use)
-		}
+		s.usesItsLink(r, run, settle)
 		if f := r.freezes(run.after(5 * time.Second)); f.longest > 200*time.Millisecond {
 			t.Errorf("%s: %v; after the first 5 s none may be over 200 ms", r.name, f)
 		}
+	}
+}
+
+// usesItsLink holds that a link carries what the best layer takes that fits.
+func (s *stage) usesItsLink(r *receiver, run span, settle time.Duration) {
+	s.t.Helper()
+	layer, best := s.publisher.best(r.link.Down.Shape().Rate, run)
+	if best == 0 {
+		s.t.Errorf("%s: no layer fits its link", r.name)
+		return
+	}
+	use := ratio(r.received(run.after(settle)), best)
+	s.t.Logf("%s: its link carries %.0f %% of what the best layer that fits takes, %dx%d with %.0f kbit/s; target 80 %%",
+		r.name, 100*use, layer.Width, layer.Height, best/1000)
+	if use < 0.8 {
+		s.t.Errorf("%s: its link carries %.0f %% of what its best layer takes, want 80 %% or more", r.name, 100*use)
 	}
 }
 
@@ -62,7 +68,7 @@ func TestLabSteady(t *testing.T) {
 func TestLabNarrowing(t *testing.T) {
 	const wide, narrow, phase = 3_000_000, 1_000_000, 20 * time.Second
 	s := openStage(t)
-	s.publish()
+	s.publish(0)
 	began := time.Now()
 	r := s.receiveInChromium("3M to 1M", link(wide, 20*time.Millisecond, 0), link(wide, 20*time.Millisecond, 0), cameraWidth, cameraHeight)
 	joined := time.Now()
@@ -112,7 +118,7 @@ func TestLabNarrowing(t *testing.T) {
 func TestLabLoss(t *testing.T) {
 	const settle = 5 * time.Second
 	s := openStage(t)
-	s.publish()
+	s.publish(0)
 	began := time.Now()
 	five := link(5_000_000, 20*time.Millisecond, 0.05)
 	ten := link(5_000_000, 50*time.Millisecond, 0.1)
@@ -136,11 +142,29 @@ func TestLabLoss(t *testing.T) {
 	}
 }
 
+// Packets that a publisher's link loses say nothing about its receivers' links:
+// they get what they get of a publisher whose link loses none.
+func TestLabLossyPublisher(t *testing.T) {
+	const settle = 15 * time.Second
+	s := openStage(t)
+	s.publish(0.05)
+	began := time.Now()
+	shape := link(5_000_000, 20*time.Millisecond, 0)
+	r := s.receiveInChromium("5M", shape, shape, cameraWidth, cameraHeight)
+	joined := time.Now()
+	s.passes(40 * time.Second)
+	run := since(joined)
+	s.collectAll()
+	s.reportPublisher(since(began))
+	s.report(r, run, settle)
+	s.usesItsLink(r, run, settle)
+}
+
 // After 5 s without any network the call goes on by itself, as large as before
 // within the time that a link that widens has.
 func TestLabBlackout(t *testing.T) {
 	s := openStage(t)
-	s.publish()
+	s.publish(0)
 	began := time.Now()
 	shape := link(5_000_000, 20*time.Millisecond, 0)
 	r := s.receiveInChromium("blackout", shape, shape, cameraWidth, cameraHeight)
