@@ -110,6 +110,7 @@ type Limits struct {
 	RequestsPerSecond  int // HTTP signaling requests from one IP address
 	Tracks             int // published by one peer
 	Slots              int // of one kind, opened by one peer
+	Voices             int // heard at once in a room
 	OutboxMessages     int // waiting for one session to read them
 	OutboxBytes        int // the same, in bytes
 }

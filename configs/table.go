@@ -156,6 +156,8 @@ var table = []Setting{
 		"How many tracks one peer can publish at a time."),
 	row("limits.slots", func(c *Config) *int { return &c.Limits.Slots }, 64, whole(1, 1024),
 		"How many slots of one kind (audio, video) one peer can open."),
+	row("limits.voices", func(c *Config) *int { return &c.Limits.Voices }, 6, whole(1, 64),
+		"How many voices each peer hears at once; in rooms with more, the loudest."),
 	row("limits.outbox_messages", func(c *Config) *int { return &c.Limits.OutboxMessages }, 1024, whole(16, 1_000_000),
 		"How many messages can wait for a client that does not read them."),
 	row("limits.outbox_bytes", func(c *Config) *int { return &c.Limits.OutboxBytes }, 1*mib, size(64*kib, 1*gib),

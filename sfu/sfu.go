@@ -38,6 +38,9 @@ type Config struct {
 	// Slots is how many slots of one kind a peer may have, Tracks how many
 	// sending media sections.
 	Slots, Tracks int
+	// Voices is how many audio tracks each peer of a room is sent at most, of
+	// more the loudest; 0 is 6.
+	Voices int
 
 	Logger *slog.Logger
 	// LoggerFactory takes the logs of the WebRTC library; nil for none.
@@ -69,6 +72,9 @@ var ErrClosed = errors.New("sfu: it is closed")
 func New(config Config) (*SFU, error) {
 	if config.LoggerFactory == nil {
 		config.LoggerFactory = quiet()
+	}
+	if config.Voices == 0 {
+		config.Voices = 6
 	}
 	if config.Workers == 0 {
 		config.Workers = runtime.GOMAXPROCS(0)

@@ -155,6 +155,7 @@ func (v *Visitor) welcome(resume string, resumed bool) *protocol.Event {
 			DescriptionBytes:  uint32(config.Limits.DescriptionBytes),
 			MessagesPerSecond: uint32(config.Limits.MessagesPerSecond),
 			Slots:             uint32(config.Limits.Slots),
+			Voices:            uint32(config.Limits.Voices),
 			Tracks:            uint32(config.Tracks),
 		},
 		HeartbeatMs: uint32(config.Heartbeat.Milliseconds()),

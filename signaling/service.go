@@ -34,6 +34,7 @@ type Limits struct {
 	MessageBytes      int
 	DescriptionBytes  int // of a message that carries a description
 	Slots             int // of one kind, of one peer
+	Voices            int // heard at once
 	// MessagesPerSecond is of one session, averaged; twice as many in a burst.
 	// Each begun 4 KiB of a message counts as one.
 	MessagesPerSecond int

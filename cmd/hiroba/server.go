@@ -87,7 +87,7 @@ func start(config configs.Config, log *slog.Logger) (*server, error) {
 func (s *server) assemble(config configs.Config, log *slog.Logger, registry *prometheus.Registry) error {
 	mediaConfig := sfu.Config{
 		TCP: s.port.ICETCP(), Advertise: config.Advertise, Workers: config.SFU.Workers,
-		Slots: config.Limits.Slots, Tracks: config.Limits.Tracks,
+		Slots: config.Limits.Slots, Tracks: config.Limits.Tracks, Voices: config.Limits.Voices,
 		Logger: log, LoggerFactory: pionlog.Factory{Logger: log}, Registerer: registry,
 	}
 	for _, u := range s.port.UDP() {
@@ -223,6 +223,7 @@ func limits(l configs.Limits) signaling.Limits {
 		DescriptionBytes:   l.DescriptionBytes,
 		MessagesPerSecond:  l.MessagesPerSecond,
 		Slots:              l.Slots,
+		Voices:             l.Voices,
 	}
 }
 

@@ -1711,7 +1711,9 @@ type Limits struct {
 	// Slots of one kind (audio, video); an offer of more is refused.
 	Slots uint32 `protobuf:"varint,4,opt,name=slots,proto3" json:"slots,omitempty"`
 	// Tracks that one peer may publish.
-	Tracks        uint32 `protobuf:"varint,5,opt,name=tracks,proto3" json:"tracks,omitempty"`
+	Tracks uint32 `protobuf:"varint,5,opt,name=tracks,proto3" json:"tracks,omitempty"`
+	// Voices that are heard at once: more audio slots stay empty.
+	Voices        uint32 `protobuf:"varint,6,opt,name=voices,proto3" json:"voices,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1777,6 +1779,13 @@ func (x *Limits) GetSlots() uint32 {
 func (x *Limits) GetTracks() uint32 {
 	if x != nil {
 		return x.Tracks
+	}
+	return 0
+}
+
+func (x *Limits) GetVoices() uint32 {
+	if x != nil {
+		return x.Voices
 	}
 	return 0
 }
@@ -4852,13 +4861,14 @@ const file_hiroba_v1_signal_proto_rawDesc = "" +
 	"\busername\x18\x02 \x01(\tR\busername\x12\x1e\n" +
 	"\n" +
 	"credential\x18\x03 \x01(\tR\n" +
-	"credential\"\xb8\x01\n" +
+	"credential\"\xd0\x01\n" +
 	"\x06Limits\x12#\n" +
 	"\rmessage_bytes\x18\x01 \x01(\rR\fmessageBytes\x12+\n" +
 	"\x11description_bytes\x18\x02 \x01(\rR\x10descriptionBytes\x12.\n" +
 	"\x13messages_per_second\x18\x03 \x01(\rR\x11messagesPerSecond\x12\x14\n" +
 	"\x05slots\x18\x04 \x01(\rR\x05slots\x12\x16\n" +
-	"\x06tracks\x18\x05 \x01(\rR\x06tracks\"\xe4\x01\n" +
+	"\x06tracks\x18\x05 \x01(\rR\x06tracks\x12\x16\n" +
+	"\x06voices\x18\x06 \x01(\rR\x06voices\"\xe4\x01\n" +
 	"\x04Join\x12\x12\n" +
 	"\x04room\x18\x01 \x01(\tR\x04room\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12,\n" +

@@ -183,6 +183,10 @@ export interface Limits {
    * Tracks that one peer may publish.
    */
   tracks?: number;
+  /**
+   * Voices that are heard at once: more audio slots stay empty.
+   */
+  voices?: number;
 }
 
 /**
