@@ -46,7 +46,7 @@ setup: ## install what the tests need: a C compiler, Chromium, Node.js, curl
 
 .PHONY: fmt-check
 fmt-check: ## find Go files that gofmt would change
-	@files=$$(find . -name '*.go' ! -path './.*' ! -path './web/node_modules/*' -exec "$$(go env GOROOT)/bin/gofmt" -l -s {} +) && \
+	@files=$$(find . -name '*.go' ! -path './.*' ! -path '*/node_modules/*' -exec "$$(go env GOROOT)/bin/gofmt" -l -s {} +) && \
 	if [ -n "$$files" ]; then echo "not formatted; run gofmt -s -w:"; echo "$$files"; exit 1; fi
 
 .PHONY: generated-check
@@ -82,6 +82,16 @@ web/node_modules/.package-lock.json: web/package-lock.json
 
 # What is not part of `make test`.
 
+.PHONY: interop
+interop: web/interop/node_modules/.package-lock.json ## call with Firefox and with native libwebrtc
+	@.ci/setup go cc browser node firefox
+	HIROBA_INTEROP=1 CGO_ENABLED=1 go test -race -count=1 -timeout 5m -v -run '^(TestFirefox|TestNativeClient)$$' ./cmd/hiroba
+
+web/interop/node_modules/.package-lock.json: web/interop/package-lock.json
+	@.ci/setup node
+	npm ci --prefix web/interop
+	@touch $@
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (30s) each
 	@FUZZTIME=$(or $(FUZZTIME),30s) .ci/fuzz
@@ -103,4 +113,4 @@ generate: ## make the generated files anew
 .PHONY: clean
 clean: ## remove what the other targets made here
 	[ ! -d .cache ] || chmod -R u+w .cache
-	rm -rf bin .cache web/node_modules
+	rm -rf bin .cache web/node_modules web/interop/node_modules
