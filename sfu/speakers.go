@@ -7,14 +7,14 @@ import (
 )
 
 const (
-	// speakingLevel is the level from which somebody is taken to speak, in
-	// -dBov: louder than a quiet room, quieter than a low voice.
-	speakingLevel = 50
 	// speakingHold is how long somebody counts as speaking after the last
 	// loud moment, to bridge the pauses between words.
 	speakingHold = 800 * time.Millisecond
 	// speakersInterval is how often levels are looked at.
 	speakersInterval = 200 * time.Millisecond
+	// speakersSmoothing is over how long loudness is compared: nobody comes
+	// first by a cough.
+	speakersSmoothing = 390 * time.Millisecond
 	// maxSpeakers is how many are named at once.
 	maxSpeakers = 5
 )
@@ -22,13 +22,13 @@ const (
 // speakers tells who speaks from audio levels. It is pure: time and levels
 // come in, the list goes out. It is not safe for concurrent use.
 type speakers struct {
-	voices map[string]*voice
-	told   []string
+	peers map[string]*speaker
+	told  []string
 }
 
-// voice is what is known of one peer.
-type voice struct {
-	loudness float64 // smoothed, in dB above silence
+// speaker is what is known of one peer.
+type speaker struct {
+	loudness loudness
 	until    time.Time
 }
 
@@ -36,25 +36,25 @@ type voice struct {
 // -dBov, and returns who speaks, loudest first, and whether that changed. The
 // first in the list keeps its place until another is clearly louder.
 func (s *speakers) update(now time.Time, levels map[string]uint8) (list []string, changed bool) {
-	if s.voices == nil {
-		s.voices = map[string]*voice{}
+	if s.peers == nil {
+		s.peers = map[string]*speaker{}
 	}
-	for peer := range s.voices {
+	for peer := range s.peers {
 		if _, here := levels[peer]; !here {
-			delete(s.voices, peer)
+			delete(s.peers, peer)
 		}
 	}
 	for peer, level := range levels {
-		v := s.voices[peer]
-		if v == nil {
-			v = &voice{}
-			s.voices[peer] = v
+		one := s.peers[peer]
+		if one == nil {
+			one = &speaker{}
+			s.peers[peer] = one
 		}
-		v.loudness += (float64(silence-min(level, silence)) - v.loudness) * 0.4
-		if level < speakingLevel {
-			v.until = now.Add(speakingHold)
+		one.loudness.hear(now, level, speakersSmoothing, speakersSmoothing)
+		if one.loudness.speaks() {
+			one.until = now.Add(speakingHold)
 		}
-		if now.Before(v.until) {
+		if now.Before(one.until) {
 			list = append(list, peer)
 		}
 	}
@@ -64,7 +64,7 @@ func (s *speakers) update(now time.Time, levels map[string]uint8) (list []string
 		first = s.told[0]
 	}
 	rank := func(peer string) float64 {
-		loudness := s.voices[peer].loudness
+		loudness := s.peers[peer].loudness.smooth
 		if peer == first {
 			loudness += clearly
 		}

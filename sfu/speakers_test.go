@@ -32,6 +32,11 @@ func TestSpeakers(t *testing.T) {
 			{both(36, 10), []string{"ann", "bob"}, false},
 			{both(49, 10), []string{"bob", "ann"}, true},
 		}},
+		{"a fan is no speaker", []tick{
+			{both(45, 127), nil, false},
+			{both(46, 127), nil, false},
+			{both(25, 127), []string{"ann"}, true},
+		}},
 		{"who leaves is no speaker", []tick{
 			{both(20, 127), []string{"ann"}, true},
 			{map[string]uint8{"bob": 127}, nil, true},
