@@ -101,9 +101,13 @@ func checkSection(s section, media *sdp.MediaDescription) error {
 			ErrNoCommonCodec, s.kind, s.mid)
 	}
 	_, named := media.Attribute("ssrc")
+	declared := declaredRIDs(media)
 	switch {
-	case len(s.rids) > congestion.LayersMost:
-		return fmt.Errorf("%w: the section with mid %q sends %d encodings; %d are allowed", ErrBadDescription, s.mid, len(s.rids), congestion.LayersMost)
+	case max(len(s.rids), len(declared)) > congestion.LayersMost:
+		return fmt.Errorf("%w: the section with mid %q sends %d encodings; %d are allowed",
+			ErrBadDescription, s.mid, max(len(s.rids), len(declared)), congestion.LayersMost)
+	case twice(s.rids) || twice(declared):
+		return fmt.Errorf("%w: the section with mid %q names a rid twice; give each encoding one of its own", ErrBadDescription, s.mid)
 	case len(s.rids) > 0 && s.kind != "video":
 		return fmt.Errorf("%w: the audio section with mid %q has rids; send it as one encoding", ErrBadDescription, s.mid)
 	case s.role == sending && !named && len(s.rids) == 0:
@@ -128,6 +132,27 @@ func ridsOf(media *sdp.MediaDescription) (rids []string) {
 		}
 	}
 	return rids
+}
+
+// declaredRIDs are those of a section's a=rid lines (RFC 8851, 4): the
+// library keeps something for each, whether a=simulcast lists it or not.
+func declaredRIDs(media *sdp.MediaDescription) (rids []string) {
+	for _, attribute := range media.Attributes {
+		if attribute.Key == "rid" {
+			rid, _, _ := strings.Cut(attribute.Value, " ")
+			rids = append(rids, rid)
+		}
+	}
+	return rids
+}
+
+func twice(rids []string) bool {
+	for i, rid := range rids {
+		if slices.Contains(rids[:i], rid) {
+			return true
+		}
+	}
+	return false
 }
 
 // hasKnownCodec looks for a codec that is forwarded.

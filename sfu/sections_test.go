@@ -28,6 +28,15 @@ func sdpOf(lines ...string) string {
 	return out.String()
 }
 
+// layered is an offer of one track that declares encodings.
+func layered(rids ...string) string {
+	offer := sdpOf("video sendonly 0")
+	for _, rid := range rids {
+		offer += "a=rid:" + rid + " send\r\n"
+	}
+	return offer
+}
+
 func TestReadOffer(t *testing.T) {
 	good := sdpOf("audio sendrecv 0", "video recvonly 1", "video inactive 2", "audio stopped 3")
 	got, err := readOffer(good)
@@ -51,6 +60,9 @@ func TestReadOffer(t *testing.T) {
 		{"an unknown kind", sdpOf("text recvonly 0"), `"text"`, ErrBadDescription},
 		{"an unknown codec", strings.ReplaceAll(good, "VP8", "theora"), "VP8, VP9", ErrNoCommonCodec},
 		{"no ssrc", strings.ReplaceAll(good, "a=ssrc:7 cname:x\r\n", ""), "a=ssrc", ErrBadDescription},
+		{"a rid declared twice", layered("q", "q"), "a rid twice", ErrBadDescription},
+		{"a rid listed twice", layered("q", "h") + "a=simulcast:send q;h;q\r\n", "a rid twice", ErrBadDescription},
+		{"five rids", layered("a", "b", "c", "d", "e"), "5 encodings", ErrBadDescription},
 		{"candidates without end", good + strings.Repeat("a=candidate:1 1 udp 1 192.0.2.1 1 typ host\r\n", 300), "300 candidates", ErrBadDescription},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
