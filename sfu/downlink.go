@@ -199,6 +199,9 @@ func (o *outgoing) choose(now time.Time, layers []congestion.Layer, target int) 
 // probe sends padding while the estimator wants to know whether there is room
 // for more.
 func (d *downlink) probe(now time.Time) {
+	if len(d.outs) == 0 {
+		return // nothing lets time pass for the estimator any more: it would ask for ever
+	}
 	if d.wide && !d.told && now.Sub(d.since) < unheard {
 		d.pad(now) // something has to be sent for the first feedback to come
 	}
