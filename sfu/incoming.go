@@ -192,6 +192,7 @@ func (in *incoming) keep(p *packet, now time.Time) bool {
 	}
 	in.reader.Read(in.types.codec(p.header.PayloadType), seq, p.header.Timestamp, p.header.Marker, p.payload, p.descriptor, &p.frame)
 	p.describe()
+	p.arrived = now
 	p.retain() // the cache's
 	if replaced, full := in.cache.Put(seq, p); full {
 		replaced.release()
@@ -245,6 +246,38 @@ func (in *incoming) recent(now time.Time) (packets []*packet) {
 		}
 	}
 }
+
+// spoken gives the latest packets of sound from the syllable on that is being
+// spoken. The caller releases them.
+func (in *incoming) spoken(now time.Time) []*packet {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if !in.started {
+		return nil
+	}
+	var packets []*packet
+	var heard []recentPacket
+	for back := lookBackPackets - 1; back >= 0; back-- {
+		p, ok := in.cache.Get(in.newest - uint16(back))
+		if !ok {
+			continue
+		}
+		level := uint8(silence)
+		if len(p.level) == 1 {
+			level = p.level[0] & 0x7f
+		}
+		packets = append(packets, p)
+		heard = append(heard, recentPacket{timestamp: p.header.Timestamp, level: level, arrived: p.arrived})
+	}
+	packets = packets[lookBack{rate: in.rate, speech: speakingLevel}.from(now, heard):]
+	for _, p := range packets {
+		p.retain()
+	}
+	return packets
+}
+
+// lookBackPackets is how many packets lookBackMost takes, of those of 10 ms.
+const lookBackPackets = int(lookBackMost / (10 * time.Millisecond))
 
 // layers adds what there is to choose from in this stream, which is the one of
 // a spatial layer of its track, or all of it. size tells how large pictures are.

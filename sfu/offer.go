@@ -171,5 +171,5 @@ func (p *Peer) startSlots(fresh []opening) {
 			}
 		})
 	}
-	p.refill(p.room.voices())
+	p.refill(p.room.audible())
 }

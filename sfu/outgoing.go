@@ -79,7 +79,9 @@ type outgoing struct {
 type load struct {
 	source *source // nil: nothing
 	// held: nothing is sent for now, but it is wanted all the same.
-	held  bool
+	held bool
+	// late: the source has spoken already when it is chosen.
+	late  bool
 	place place
 }
 
@@ -211,19 +213,21 @@ func (o *outgoing) begin(now time.Time, in *incoming) {
 	o.tune(o.layer)
 	o.stream.Switch(in.serial)
 	o.remember(in)
-	if !in.needsKeyframe() {
-		return
+	var recent []*packet
+	switch {
+	case in.needsKeyframe():
+		if recent = in.recent(now); len(recent) == 0 {
+			in.requestKeyframe()
+		}
+	case o.load.late:
+		recent = in.spoken(now)
 	}
-	recent := in.recent(now)
 	for _, p := range recent {
 		media := p.media
 		media.Cached = true
 		o.send(now, p, &media)
 		o.caught, o.upTo = true, p.header.SequenceNumber
 		p.release()
-	}
-	if len(recent) == 0 {
-		in.requestKeyframe()
 	}
 }
 

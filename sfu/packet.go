@@ -3,6 +3,7 @@ package sfu
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/pion/rtp"
 
@@ -20,6 +21,7 @@ const packetBytes = 1600
 type packet struct {
 	refs atomic.Int32
 
+	arrived time.Time
 	header  rtp.Header // Extensions point into buf
 	payload []byte     // without padding; points into buf
 	red     []byte     // the same with redundancy, if there is any; points into buf

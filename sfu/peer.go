@@ -110,7 +110,7 @@ func (s *SFU) Join(roomName, id string, listener Listener) (*Peer, error) {
 	}
 	r := s.rooms[roomName]
 	if r == nil {
-		r = &room{name: roomName, sfu: s, peers: map[string]*Peer{}, byID: map[string]*track{}}
+		r = &room{name: roomName, sfu: s, peers: map[string]*Peer{}, byID: map[string]*track{}, voices: newVoices(s.config.Voices)}
 		s.rooms[roomName] = r
 	}
 	p.room, p.worker = r, s.workers[s.next%len(s.workers)]
@@ -185,7 +185,7 @@ func (p *Peer) View(view View) {
 			p.listener.Speakers(speaking)
 		}
 	}
-	p.refill(p.room.voices())
+	p.refill(p.room.audible())
 }
 
 // Tell gives the listener the slots and the speakers as they are now, for a
@@ -311,6 +311,7 @@ func (p *Peer) Close() {
 		delete(p.sfu.rooms, r.name)
 	}
 	r.remove(func(t *track) bool { return t.peer == p })
+	r.listen(time.Now())
 	for _, s := range p.slots {
 		out := s.out
 		p.worker.do(func(now time.Time) { out.carry(now, load{}) })

@@ -19,7 +19,7 @@ func (p *Peer) Allow(rights Rights) {
 	p.room.mu.Lock()
 	defer p.room.mu.Unlock()
 	p.rights = rights
-	p.refill(p.room.voices())
+	p.refill(p.room.audible())
 }
 
 // allowed is what the peer may do now.

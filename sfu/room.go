@@ -22,6 +22,8 @@ type room struct {
 	byID     map[string]*track
 	speakers speakers
 	spoke    []string // peers, who spoke last first
+	voices   *voices
+	chosen   []string // audio tracks that are heard; of more than fit, the loudest
 }
 
 // track is one published source.
@@ -32,6 +34,11 @@ type track struct {
 	peer   *Peer
 	muted  bool
 	source *source
+
+	// Of an audio track: how loud it was since the speakers were looked at, in
+	// -dBov, and when its last packet had come when the voices were.
+	loudest uint8
+	heard   int64
 }
 
 func (r *room) list() []*Peer {
@@ -80,7 +87,8 @@ func (r *room) publish(p *Peer, wanted []Track) {
 		t := r.byID[w.ID]
 		if t == nil {
 			t = &track{
-				id: w.ID, mid: w.Mid, kind: w.Kind.codecType(), peer: p, source: newSource(r.sfu.nextSerial(), w.Kind.codecType()),
+				loudest: silence,
+				id:      w.ID, mid: w.Mid, kind: w.Kind.codecType(), peer: p, source: newSource(r.sfu.nextSerial(), w.Kind.codecType()),
 			}
 			r.add(t)
 		}
@@ -88,6 +96,7 @@ func (r *room) publish(p *Peer, wanted []Track) {
 		t.collect()
 		t.setMuted(w.Muted)
 	}
+	r.listen(time.Now())
 	r.refill()
 }
 
@@ -181,22 +190,56 @@ func (r *room) departed(p *Peer, mid string, in *incoming) {
 
 // refill decides anew what sits in everybody's slots. The caller holds mu.
 func (r *room) refill() {
-	voices := r.voices()
+	voices := r.audible()
 	for _, p := range r.peers {
 		p.refill(voices)
 	}
 }
 
-// voices are the audio tracks, the most urgent first. The caller holds mu.
-func (r *room) voices() []*track {
-	var out []*track
-	for _, t := range r.tracks {
-		if t.kind == webrtc.RTPCodecTypeAudio {
+// audible are the audio tracks that are heard: one more than a peer is sent,
+// for who does not hear itself. The caller holds mu.
+func (r *room) audible() []*track {
+	out := make([]*track, 0, len(r.chosen))
+	for _, id := range r.chosen {
+		if t := r.byID[id]; t != nil {
 			out = append(out, t)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b *track) int { return cmp.Compare(r.urgency(a), r.urgency(b)) })
 	return out
+}
+
+// updateVoices chooses anew whose voices are heard.
+func (r *room) updateVoices(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.listen(now) {
+		r.refill()
+	}
+}
+
+// listen chooses whose voices are heard, and says whether that changed. The
+// caller holds mu.
+func (r *room) listen(now time.Time) (changed bool) {
+	var sounds []sound
+	for _, t := range r.tracks {
+		if t.kind != webrtc.RTPCodecTypeAudio {
+			continue
+		}
+		s := sound{track: t.id, level: silence, muted: t.muted}
+		if in := t.source.stream(0); in != nil {
+			s.level = in.takeLevel()
+			heard := in.heard.Load()
+			s.arrived = heard != t.heard
+			t.heard = heard
+		}
+		t.loudest = min(t.loudest, s.level)
+		sounds = append(sounds, s)
+	}
+	if len(sounds) == 0 && len(r.chosen) == 0 {
+		return false
+	}
+	r.chosen, changed = r.voices.update(now, sounds)
+	return changed
 }
 
 // guests are the tracks of one kind that p is to get, the first first: as many
@@ -212,6 +255,11 @@ func (r *room) guests(p *Peer, kind webrtc.RTPCodecType, voices []*track, slots 
 	switch {
 	case slots == 0:
 	case kind == webrtc.RTPCodecTypeAudio:
+		if most := r.sfu.config.Voices; slots >= most {
+			slots = most
+		} else {
+			voices = slices.SortedStableFunc(slices.Values(voices), func(a, b *track) int { return cmp.Compare(r.urgency(a), r.urgency(b)) })
+		}
 		for _, t := range voices {
 			if !take(t) {
 				break
@@ -277,9 +325,10 @@ func (r *room) updateSpeakers(now time.Time) {
 		if t.kind != webrtc.RTPCodecTypeAudio {
 			continue
 		}
-		level := uint8(silence)
-		if in := t.source.stream(0); in != nil && !t.muted {
-			level = in.takeLevel()
+		level := t.loudest
+		t.loudest = silence
+		if t.muted {
+			level = silence
 		}
 		if before, ok := levels[t.peer.id]; !ok || level < before {
 			levels[t.peer.id] = level
@@ -313,7 +362,7 @@ func (r *room) tick(now time.Time) {
 	}
 	for _, p := range r.peers {
 		if p.starvation() {
-			p.refill(r.voices())
+			p.refill(r.audible())
 		}
 	}
 }

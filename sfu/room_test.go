@@ -3,6 +3,7 @@ package sfu
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/pion/webrtc/v4"
 )
@@ -77,15 +78,16 @@ func TestTell(t *testing.T) {
 
 // With more voices than slots, who speaks comes first and who is muted last.
 func TestVoicesThatSpeakComeFirst(t *testing.T) {
-	r := &room{peers: map[string]*Peer{}, byID: map[string]*track{}}
+	r := &room{peers: map[string]*Peer{}, byID: map[string]*track{}, voices: newVoices(6), sfu: &SFU{config: Config{Voices: 6}}}
 	for _, id := range []string{"muted", "silent", "speaking"} {
 		p := &Peer{id: id, room: r}
 		r.peers[id] = p
-		r.add(&track{id: id + "'s", kind: webrtc.RTPCodecTypeAudio, peer: p, muted: id == "muted"})
+		r.add(&track{id: id + "'s", kind: webrtc.RTPCodecTypeAudio, peer: p, muted: id == "muted", source: newSource(1, webrtc.RTPCodecTypeAudio)})
 	}
+	r.listen(time.Now())
 	r.speakers.told = []string{"speaking"}
 	var got []string
-	for _, g := range r.guests(&Peer{id: "listener", room: r}, webrtc.RTPCodecTypeAudio, r.voices(), 9) {
+	for _, g := range r.guests(&Peer{id: "listener", room: r}, webrtc.RTPCodecTypeAudio, r.audible(), 3) {
 		got = append(got, g.peer)
 	}
 	if want := []string{"speaking", "silent", "muted"}; !slices.Equal(got, want) {

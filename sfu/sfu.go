@@ -74,7 +74,7 @@ func New(config Config) (*SFU, error) {
 		config.LoggerFactory = quiet()
 	}
 	if config.Voices == 0 {
-		config.Voices = 6
+		config.Voices = voicesMost
 	}
 	if config.Workers == 0 {
 		config.Workers = runtime.GOMAXPROCS(0)
@@ -107,22 +107,28 @@ func New(config Config) (*SFU, error) {
 
 // tick has everything looked at that changes with time.
 func (s *SFU) tick() {
-	ticker := time.NewTicker(linkInterval)
+	ticker := time.NewTicker(voicesInterval)
 	defer ticker.Stop()
 	for n := 0; ; n++ {
 		select {
 		case <-s.stop:
 			return
 		case now := <-ticker.C:
+			due := func(every time.Duration) bool { return n%int(every/voicesInterval) == 0 }
 			for _, r := range s.list() {
-				r.tick(now)
-				if n%int(speakersInterval/linkInterval) == 0 {
+				r.updateVoices(now)
+				if due(linkInterval) {
+					r.tick(now)
+				}
+				if due(speakersInterval) {
 					r.updateSpeakers(now)
 				}
 			}
 			for _, w := range s.workers {
-				w.do(w.tick)
-				if n%int(reportInterval/linkInterval) == 0 {
+				if due(linkInterval) {
+					w.do(w.tick)
+				}
+				if due(reportInterval) {
 					w.do(w.report)
 				}
 			}

@@ -93,6 +93,7 @@ func (p *Peer) refillKind(kind webrtc.RTPCodecType, voices []*track) {
 		l := load{place: p.view.at(id)}
 		l.source, _ = p.source(s)
 		l.held = p.suspended
+		l.late = kind == webrtc.RTPCodecTypeAudio && len(p.room.chosen) > p.sfu.config.Voices
 		var first *incoming
 		if l.source != nil {
 			first = l.source.stream(0)

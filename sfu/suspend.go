@@ -9,5 +9,5 @@ func (p *Peer) Suspend(on bool) {
 	p.room.mu.Lock()
 	defer p.room.mu.Unlock()
 	p.suspended = on
-	p.refill(p.room.voices())
+	p.refill(p.room.audible())
 }

@@ -9,7 +9,7 @@ import (
 const (
 	// voicesInterval is how often levels should be looked at.
 	voicesInterval = 50 * time.Millisecond
-	// voicesMost is how many voices are heard at once.
+	// voicesMost is how many voices are heard at once unless told.
 	voicesMost = 6
 	// voiceRise lets a syllable show within 100 ms; voiceFall lets a pause
 	// between two words hardly show: those who speak are compared by how
