@@ -96,6 +96,11 @@ web/interop/node_modules/.package-lock.json: web/interop/package-lock.json
 fuzz: ## run every fuzz target for FUZZTIME (30s) each
 	@FUZZTIME=$(or $(FUZZTIME),30s) .ci/fuzz
 
+.PHONY: files
+files: ## send a file of 100 MB from page to page in the middle of a call; HIROBA_FILE_MB is its size
+	@.ci/setup go browser
+	HIROBA_FILE_MB=$(or $(HIROBA_FILE_MB),100) go test -count=1 -v -run TestAFileGoesThroughInACall ./cmd/hiroba
+
 .PHONY: bench
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
