@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/logging"
@@ -57,10 +58,10 @@ type SFU struct {
 	workers []*worker
 	running sync.WaitGroup
 	stop    chan struct{}
+	serial  atomic.Uint64 // of the newest stream or source
 
-	mu     sync.Mutex // guards all below
+	mu     sync.Mutex // guards all below; taken before a room's, never after it
 	rooms  map[string]*room
-	serial uint64
 	next   int // worker of the next peer
 	closed bool
 }
@@ -146,13 +147,9 @@ func (s *SFU) list() []*room {
 	return rooms
 }
 
-// nextSerial numbers incoming streams.
-func (s *SFU) nextSerial() uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.serial++
-	return s.serial
-}
+// nextSerial numbers incoming streams and sources. Rooms ask for one while they
+// are locked.
+func (s *SFU) nextSerial() uint64 { return s.serial.Add(1) }
 
 // Close ends all peers, then the ports, and waits for all of it.
 func (s *SFU) Close() error {
