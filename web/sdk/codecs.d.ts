@@ -10,7 +10,7 @@
 export function videoCodecs<C extends Codec>(capabilities: C[], first?: VideoCodec): C[];
 /**
  * Picks what an audio section offers: Opus (RFC 7587), which carries its own
- * forward error correction.
+ * forward error correction, and after it Opus with redundancy (RFC 2198).
  *
  * @template {Codec} C
  * @param {C[]} capabilities

@@ -32,14 +32,15 @@ export function videoCodecs(capabilities, first = 'VP8') {
 
 /**
  * Picks what an audio section offers: Opus (RFC 7587), which carries its own
- * forward error correction.
+ * forward error correction, and after it Opus with redundancy (RFC 2198).
  *
  * @template {Codec} C
  * @param {C[]} capabilities
  * @returns {C[]}
  */
 export function audioCodecs(capabilities) {
-  return capabilities.filter((codec) => is(codec, 'audio/opus'));
+  // Redundant Opus second: it is taken when the server sends it, and not sent.
+  return ['audio/opus', 'audio/red'].flatMap((type) => capabilities.filter((codec) => is(codec, type)));
 }
 
 /**

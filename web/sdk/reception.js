@@ -67,7 +67,7 @@ export class Reception {
 
   /** Opens the slots of the first offer, before it is known who is there. */
   open() {
-    for (const kind of KINDS) this.#media.openSlots(kind, Math.min(SLOT_STEP, this.#limit));
+    for (const kind of KINDS) this.#media.openSlots(kind, Math.min(SLOT_STEP, this.#limit(kind)));
   }
 
   /**
@@ -161,8 +161,11 @@ export class Reception {
     this.#view.stop();
   }
 
-  get #limit() {
-    return this.#link.welcome.limits?.slots ?? 0;
+  /** @param {MediaKind} kind */
+  #limit(kind) {
+    const { slots = 0, voices = slots } = this.#link.welcome.limits ?? {};
+    // More audio slots than voices that are heard at once stay empty.
+    return kind === 'audio' ? Math.min(slots, voices) : slots;
   }
 
   /** @param {MediaKind} kind */
@@ -170,7 +173,7 @@ export class Reception {
     // Audio is heard whether or not its peer is shown.
     const wanted = this.#roster.tracks().filter((track) =>
       track.kind === kind && (kind === 'audio' || this.#view.has(track.id))).length;
-    return slotsToOpen({ open: this.#media.slotCount(kind), wanted, limit: this.#limit });
+    return slotsToOpen({ open: this.#media.slotCount(kind), wanted, limit: this.#limit(kind) });
   }
 
   /** @param {string} id  of a track */

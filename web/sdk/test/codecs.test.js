@@ -45,8 +45,8 @@ test('a video section offers one profile of each codec', async (t) => {
   }
 });
 
-test('an audio section offers Opus', () => {
+test('an audio section offers Opus, and after it Opus with redundancy', () => {
   const list = [codec('audio/opus', 'useinbandfec=1'), codec('audio/red', ''), codec('audio/PCMU', ''), codec('audio/telephone-event', '')];
-  assert.deepEqual(short(audioCodecs(list)), ['opus']);
+  assert.deepEqual(short(audioCodecs(list)), ['opus', 'red']);
   assert.deepEqual(audioCodecs([codec('audio/PCMU', '')]), []);
 });
