@@ -1,10 +1,13 @@
 package client
 
 import (
+	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/pion/rtp"
+	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -18,6 +21,10 @@ import (
 type outlet struct {
 	id, stream string
 	kind       webrtc.RTPCodecType
+	// rid and mid are written into each packet of a layer, which nothing else
+	// tells apart; "" and nil without layers.
+	rid string
+	mid func() string
 
 	binding sync.Mutex // held while tracks are bound; guards track, to, codec and refused
 	track   webrtc.TrackLocal
@@ -34,11 +41,18 @@ func newOutlet(track webrtc.TrackLocal) *outlet {
 	return &outlet{id: track.ID(), stream: track.StreamID(), kind: track.Kind(), track: track}
 }
 
+// join makes it one of several layers of a video: for the library, they have
+// one id.
+func (o *outlet) join(first *outlet, rid string, mid func() string) {
+	o.id, o.stream = first.id, first.stream
+	o.rid, o.mid = rid, mid
+}
+
 // ID implements webrtc.TrackLocal.
 func (o *outlet) ID() string { return o.id }
 
 // RID implements webrtc.TrackLocal.
-func (o *outlet) RID() string { return "" }
+func (o *outlet) RID() string { return o.rid }
 
 // StreamID implements webrtc.TrackLocal.
 func (o *outlet) StreamID() string { return o.stream }
@@ -65,6 +79,16 @@ func (o *outlet) Bind(to webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, e
 // bind plugs a track in. The caller holds binding.
 func (o *outlet) bind(track webrtc.TrackLocal) error {
 	p := &plug{outlet: o, to: o.to.WriteStream()}
+	if o.rid != "" {
+		for _, extension := range o.to.HeaderExtensions() {
+			switch extension.URI {
+			case sdp.SDESMidURI:
+				p.marks = append(p.marks, mark{uint8(extension.ID), o.mid()})
+			case sdp.SDESRTPStreamIDURI:
+				p.marks = append(p.marks, mark{uint8(extension.ID), o.rid})
+			}
+		}
+	}
 	codec, err := track.Bind(plugContext{o.to, p})
 	if err != nil {
 		return err
@@ -144,6 +168,13 @@ func (c plugContext) WriteStream() webrtc.TrackLocalWriter { return c.plug }
 type plug struct {
 	outlet *outlet
 	to     webrtc.TrackLocalWriter
+	marks  []mark
+}
+
+// mark is a header extension that says which layer a packet is of (RFC 8852).
+type mark struct {
+	id    uint8
+	value string
 }
 
 // WriteRTP implements webrtc.TrackLocalWriter. The header is as it was when it
@@ -158,9 +189,23 @@ func (p *plug) WriteRTP(header *rtp.Header, payload []byte) (int, error) {
 	seq, stamp := header.SequenceNumber, header.Timestamp
 	header.SequenceNumber, header.Timestamp = o.line.next(time.Now(), seq, stamp)
 	o.mu.Unlock()
-	n, err := p.to.WriteRTP(header, payload)
+	n, err := p.write(header, payload)
 	header.SequenceNumber, header.Timestamp = seq, stamp
 	return n, err
+}
+
+func (p *plug) write(header *rtp.Header, payload []byte) (int, error) {
+	if len(p.marks) == 0 {
+		return p.to.WriteRTP(header, payload)
+	}
+	marked := *header
+	marked.Extensions = slices.Clone(marked.Extensions)
+	for _, m := range p.marks {
+		if err := marked.SetExtension(m.id, []byte(m.value)); err != nil {
+			return 0, fmt.Errorf("client: naming layer %s: %w", p.outlet.rid, err)
+		}
+	}
+	return p.to.WriteRTP(&marked, payload)
 }
 
 // Write implements webrtc.TrackLocalWriter.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 	"google.golang.org/protobuf/proto"
@@ -24,6 +25,10 @@ type LocalTrack struct {
 	// them: one Opus packet of 20 ms, or one whole picture, with its duration.
 	// Opus, VP8, VP9, H264 and AV1 are forwarded.
 	Track webrtc.TrackLocal
+	// Layers are the sizes of one video that are sent at once (simulcast), the
+	// smallest first, in the place of Track and OnKeyframe: of these each receiver
+	// gets one. Handle is told by `trackDemand` which of them anybody receives.
+	Layers []LocalLayer
 	// Source says what it shows: "camera", "microphone", "screen",
 	// "screen-audio" or a word of the application's, up to 32 bytes.
 	Source string
@@ -35,25 +40,40 @@ type LocalTrack struct {
 	OnKeyframe func()
 }
 
+// LocalLayer is one size of a video.
+type LocalLayer struct {
+	// RID names it, in up to 16 letters and digits. (A track's own is not looked
+	// at.)
+	RID string
+	// Track is what is sent. All layers of a video have the same codec.
+	Track webrtc.TrackLocal
+	// Width and Height are of its largest picture; 0 while unknown.
+	Width, Height int
+	// OnKeyframe is as that of a LocalTrack.
+	OnKeyframe func()
+}
+
 // section is a sending media section. One that is not needed any more becomes
-// inactive and is used again; it is never stopped.
+// inactive and is used again, unless it sends several layers: these the library
+// cannot begin again. It is never stopped.
 type section struct {
 	transceiver *webrtc.RTPTransceiver
 	sender      *webrtc.RTPSender
-	outlet      *outlet
-	codec       string // MIME type in lower case; "" when the track does not say
+	outlets     []*outlet // one for each layer
+	codec       string    // MIME type in lower case; "" when the track does not say
 
-	mu       sync.Mutex // guards keyframe
-	keyframe func()
+	mu        sync.Mutex // guards keyframes
+	keyframes map[string]func()
 }
 
 // publication is a track that is sent.
 type publication struct {
-	section *section
-	source  string
-	muted   bool            // to begin with
-	track   *protocol.Track // as the server knows it; nil before
-	ended   bool            // by a moderator
+	section   *section
+	encodings []*protocol.Encoding
+	source    string
+	muted     bool            // to begin with
+	track     *protocol.Track // as the server knows it; nil before
+	ended     bool            // by a moderator
 }
 
 // publications is all that this client sends. What is in it changes only while
@@ -77,37 +97,101 @@ func errNoTrack(id string) error {
 
 // attach gives a track a sending section for the next offer.
 func (r *Room) attach(t LocalTrack) (*publication, error) {
-	if t.Track == nil {
-		return nil, errors.New("client: there is no track to publish")
+	layers, err := t.layers()
+	if err != nil {
+		return nil, err
 	}
-	s := r.publications.take(t.Track)
-	if s != nil {
-		s.outlet.put(t.Track)
-		if err := s.transceiver.SetSender(s.sender, s.outlet); err != nil {
-			r.publications.give(s)
-			return nil, fmt.Errorf("client: publishing %s: %w", t.Source, err)
-		}
+	s := r.publications.take(layers)
+	if s == nil {
+		s, err = r.openSection(layers)
 	} else {
-		out := newOutlet(t.Track)
-		transceiver, err := r.pc.AddTransceiverFromTrack(out, webrtc.RTPTransceiverInit{
-			Direction: webrtc.RTPTransceiverDirectionSendonly,
-		})
-		if err != nil {
-			return nil, fmt.Errorf("client: publishing %s: %w", t.Source, err)
+		s.outlets[0].put(layers[0].Track)
+		if err = s.transceiver.SetSender(s.sender, s.outlets[0]); err != nil {
+			r.publications.give(s)
 		}
-		s = &section{transceiver: transceiver, sender: transceiver.Sender(), outlet: out, codec: codecOf(t.Track)}
-		r.running.Go(s.listen)
 	}
-	s.mu.Lock()
-	s.keyframe = t.OnKeyframe
-	s.mu.Unlock()
-	p := &publication{section: s, source: t.Source, muted: t.Muted}
-	r.publications.add(p)
-	if err := s.outlet.refusal(); err != nil {
-		r.detach(p)
+	if err != nil {
 		return nil, fmt.Errorf("client: publishing %s: %w", t.Source, err)
 	}
+	p := &publication{section: s, source: t.Source, muted: t.Muted}
+	keyframes := map[string]func(){}
+	for _, l := range layers {
+		keyframes[l.RID] = l.OnKeyframe
+		if l.Width > 0 && l.Height > 0 || l.RID != "" {
+			p.encodings = append(p.encodings, &protocol.Encoding{Rid: l.RID, Width: uint32(max(0, l.Width)), Height: uint32(max(0, l.Height))})
+		}
+	}
+	s.mu.Lock()
+	s.keyframes = keyframes
+	s.mu.Unlock()
+	r.publications.add(p)
+	for _, out := range s.outlets {
+		if err := out.refusal(); err != nil {
+			r.detach(p)
+			return nil, fmt.Errorf("client: publishing %s: %w", t.Source, err)
+		}
+	}
 	return p, nil
+}
+
+// layers is what is sent at once. A single one has no rid.
+func (t LocalTrack) layers() ([]LocalLayer, error) {
+	switch {
+	case t.Track == nil && len(t.Layers) == 0:
+		return nil, errors.New("client: there is no track to publish")
+	case t.Track != nil && len(t.Layers) > 0:
+		return nil, errors.New("client: there are a track and layers to publish; give one or the other")
+	case t.Track != nil:
+		return []LocalLayer{{Track: t.Track, OnKeyframe: t.OnKeyframe}}, nil
+	}
+	layers := slices.Clone(t.Layers)
+	for i, l := range layers {
+		named := func(other LocalLayer) bool { return other.RID == l.RID }
+		switch {
+		case len(layers) > 1 && (l.RID == "" || slices.ContainsFunc(layers[:i], named)):
+			return nil, fmt.Errorf("client: layer %d has the rid %q; each of several needs one of its own", i, l.RID)
+		case l.Track == nil || l.Track.Kind() != webrtc.RTPCodecTypeVideo:
+			return nil, fmt.Errorf("client: layer %q is no video", l.RID)
+		case codecOf(l.Track) != codecOf(layers[0].Track):
+			return nil, fmt.Errorf("client: layer %q is %s, another is %s; all have to be of one codec", l.RID, codecOf(l.Track), codecOf(layers[0].Track))
+		}
+	}
+	if len(layers) == 1 {
+		layers[0].RID = ""
+	}
+	return layers, nil
+}
+
+// openSection adds a sending section for the next offer.
+func (r *Room) openSection(layers []LocalLayer) (*section, error) {
+	s := &section{codec: codecOf(layers[0].Track)}
+	for _, l := range layers {
+		s.outlets = append(s.outlets, newOutlet(l.Track))
+	}
+	if len(layers) > 1 {
+		for i, out := range s.outlets {
+			out.join(s.outlets[0], layers[i].RID, func() string { return s.transceiver.Mid() })
+		}
+	}
+	var err error
+	s.transceiver, err = r.pc.AddTransceiverFromTrack(s.outlets[0], webrtc.RTPTransceiverInit{
+		Direction: webrtc.RTPTransceiverDirectionSendonly,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.sender = s.transceiver.Sender()
+	for _, out := range s.outlets[1:] {
+		if err := s.sender.AddEncoding(out); err != nil {
+			// A section that was never offered can be stopped.
+			_ = s.transceiver.Stop()
+			return nil, err
+		}
+	}
+	for _, out := range s.outlets {
+		r.running.Go(func() { s.listen(out.rid) })
+	}
+	return s, nil
 }
 
 // detach ends the sending of a track as of the next offer; nothing leaves from
@@ -115,7 +199,7 @@ func (r *Room) attach(t LocalTrack) (*publication, error) {
 func (r *Room) detach(p *publication) {
 	s := p.section
 	s.mu.Lock()
-	s.keyframe = nil
+	s.keyframes = nil
 	s.mu.Unlock()
 	// What was bound nowhere any more has nothing to be taken from.
 	_ = s.transceiver.SetSender(s.sender, nil)
@@ -132,11 +216,15 @@ func codecOf(track webrtc.TrackLocal) string {
 	return ""
 }
 
-// listen reads what receivers ask of the sender: without that nothing is sent
-// again either. It ends with the sender.
-func (s *section) listen() {
+// listen reads what receivers ask of the sender, or of one layer: without that
+// nothing is sent again either. It ends with the sender.
+func (s *section) listen(rid string) {
+	read := s.sender.ReadRTCP
+	if rid != "" {
+		read = func() ([]rtcp.Packet, interceptor.Attributes, error) { return s.sender.ReadSimulcastRTCP(rid) }
+	}
 	for {
-		packets, _, err := s.sender.ReadRTCP()
+		packets, _, err := read()
 		if err != nil {
 			return
 		}
@@ -144,7 +232,7 @@ func (s *section) listen() {
 			switch packet.(type) {
 			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
 				s.mu.Lock()
-				keyframe := s.keyframe
+				keyframe := s.keyframes[rid]
 				s.mu.Unlock()
 				if keyframe != nil {
 					keyframe()
@@ -206,12 +294,14 @@ func (r *Room) Replace(id string, track webrtc.TrackLocal) error {
 		return errNoTrack(id)
 	case track == nil:
 		return errors.New("client: there is no track to send; Unpublish ends one")
-	case track.Kind() != p.section.outlet.Kind():
-		return fmt.Errorf("client: %s cannot take the place of %s; publish it", track.Kind(), p.section.outlet.Kind())
+	case len(p.section.outlets) > 1:
+		return fmt.Errorf("client: track %s is sent in %d layers, which one cannot take the place of; publish it", id, len(p.section.outlets))
+	case track.Kind() != p.section.kind():
+		return fmt.Errorf("client: %s cannot take the place of %s; publish it", track.Kind(), p.section.kind())
 	case codecOf(track) != p.section.codec:
 		return fmt.Errorf("client: %s cannot take the place of %s; publish it", codecOf(track), p.section.codec)
 	}
-	if err := p.section.outlet.replace(track); err != nil {
+	if err := p.section.outlets[0].replace(track); err != nil {
 		return fmt.Errorf("client: replacing track %s: %w", id, err)
 	}
 	return nil
@@ -268,14 +358,21 @@ func (r *Room) release(ctx context.Context) error {
 	}})
 }
 
+// kind is what it sends.
+func (s *section) kind() webrtc.RTPCodecType { return s.outlets[0].Kind() }
+
 // take finds a section that is free for a track; nil when there is none. What
 // is sent again is told apart by payload types that do not change with the
 // codec, so that a section keeps to one.
-func (ps *publications) take(track webrtc.TrackLocal) *section {
+func (ps *publications) take(layers []LocalLayer) *section {
+	if len(layers) > 1 {
+		return nil
+	}
+	track := layers[0].Track
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	at := slices.IndexFunc(ps.free, func(s *section) bool {
-		return s.outlet.Kind() == track.Kind() && s.codec == codecOf(track)
+		return s.kind() == track.Kind() && s.codec == codecOf(track)
 	})
 	if at < 0 {
 		return nil
@@ -309,7 +406,9 @@ func (ps *publications) remove(p *publication) {
 		return // it was detached already
 	}
 	ps.active = slices.Delete(ps.active, at, at+1)
-	ps.free = append(ps.free, p.section)
+	if len(p.section.outlets) == 1 {
+		ps.free = append(ps.free, p.section)
+	}
 }
 
 // stop ends all senders, those that the PeerConnection does not know of, too.
@@ -373,7 +472,7 @@ func (ps *publications) offers() (offers []*protocol.TrackOffer, named []*public
 			muted = p.track.GetMuted()
 		}
 		offers = append(offers, &protocol.TrackOffer{
-			Mid: p.section.transceiver.Mid(), Kind: kindOf(p.section.outlet.Kind()), Source: p.source, Muted: muted,
+			Mid: p.section.transceiver.Mid(), Kind: kindOf(p.section.kind()), Source: p.source, Muted: muted, Encodings: p.encodings,
 		})
 		named = append(named, p)
 	}
@@ -437,9 +536,9 @@ func (ps *publications) note(message *protocol.ServerMessage) (ended bool) {
 		switch {
 		case id == "":
 		case updated.GetTrack().GetId() == id:
-			// Others are told of no mid; this client knows it.
+			// Others are told of no mid and no encodings; this client knows them.
 			track := proto.Clone(updated.GetTrack()).(*protocol.Track)
-			track.Mid = p.section.transceiver.Mid()
+			track.Mid, track.Encodings = p.section.transceiver.Mid(), p.encodings
 			p.track = track
 		case removed.GetTrack() == id, joined != nil && now[id] == nil:
 			p.ended, ended = true, true

@@ -50,7 +50,7 @@ func TestNewsThatOvertakeTheirNames(t *testing.T) {
 				t.Fatal(err)
 			}
 			var ps publications
-			ps.add(&publication{section: &section{transceiver: &webrtc.RTPTransceiver{}, outlet: newOutlet(track)}})
+			ps.add(&publication{section: &section{transceiver: &webrtc.RTPTransceiver{}, outlets: []*outlet{newOutlet(track)}}})
 			_, named := ps.offers()
 			if tc.first {
 				ps.apply("me", tc.news)
