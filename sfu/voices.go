@@ -101,11 +101,11 @@ func newVoices(most int) *voices {
 	return &voices{most: most, known: map[string]*voice{}}
 }
 
-// update takes what came of each track, muted ones too, each once and in the order in which
-// empty places are filled, and returns the chosen ones, at most one more than
-// are heard at once, and whether that changed. Who keeps its place stays at it
-// in the list, but for the last one. Nobody loses a place but to somebody who
-// speaks.
+// update takes what came of each track, muted ones too, each once and in the
+// order in which empty places are filled. It returns the chosen ones, at most
+// one more than are heard at once, and whether that changed. Who keeps its place
+// stays at it in the list, but for the last one. Nobody loses a place but to
+// somebody who speaks.
 func (v *voices) update(now time.Time, sounds []sound) (chosen []string, changed bool) {
 	passed := min(max(now.Sub(v.now), 0), silentAfter)
 	v.now = now
