@@ -249,7 +249,7 @@ func (in *incoming) recent(now time.Time) (packets []*packet) {
 
 // spoken gives the latest packets of sound from the syllable on that is being
 // spoken. The caller releases them.
-func (in *incoming) spoken(now time.Time) []*packet {
+func (in *incoming) spoken(now time.Time, look lookBack) []*packet {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if !in.started {
@@ -269,7 +269,7 @@ func (in *incoming) spoken(now time.Time) []*packet {
 		packets = append(packets, p)
 		heard = append(heard, recentPacket{timestamp: p.header.Timestamp, level: level, arrived: p.arrived})
 	}
-	packets = packets[lookBack{rate: in.rate, speech: speakingLevel}.from(now, heard):]
+	packets = packets[look.from(now, heard):]
 	for _, p := range packets {
 		p.retain()
 	}

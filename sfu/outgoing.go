@@ -56,6 +56,8 @@ type outgoing struct {
 	counted int           // the spatial layer that the source's demand has this slot in; -1 is none
 	caught  bool          // packets of current up to caughtUp were sent from its cache
 	upTo    uint16
+	first   uint32 // the timestamp of the first packet of current, once begun
+	begun   bool
 	mapped  [128]uint8 // the source's payload types in ours, 0 is none
 	red     bool       // redundancy is asked for
 	// sources are those of the stream's eras, for retransmissions.
@@ -80,8 +82,9 @@ type load struct {
 	source *source // nil: nothing
 	// held: nothing is sent for now, but it is wanted all the same.
 	held bool
-	// late: the source has spoken already when it is chosen.
-	late  bool
+	// late says from where on a source is sent that has spoken already when it
+	// is chosen; the zero value, from now on.
+	late  lookBack
 	place place
 }
 
@@ -205,7 +208,7 @@ func (o *outgoing) begin(now time.Time, in *incoming) {
 	if o.current != nil {
 		o.current.remove(o)
 	}
-	o.current, o.caught = in, false
+	o.current, o.caught, o.begun = in, false, false
 	if in == nil {
 		return
 	}
@@ -219,8 +222,8 @@ func (o *outgoing) begin(now time.Time, in *incoming) {
 		if recent = in.recent(now); len(recent) == 0 {
 			in.requestKeyframe()
 		}
-	case o.load.late:
-		recent = in.spoken(now)
+	case o.load.late != lookBack{}:
+		recent = in.spoken(now, o.load.late)
 	}
 	for _, p := range recent {
 		media := p.media
@@ -313,6 +316,9 @@ func (o *outgoing) send(now time.Time, p *packet, media *forward.Packet) {
 		}
 	}
 	if o.audio != nil {
+		if !o.begun {
+			o.first, o.begun = p.header.Timestamp, true
+		}
 		if red := o.redFor(p); len(red) > 0 {
 			payloadType, out.Tail = o.types.redType, red
 		}

@@ -84,15 +84,21 @@ func (o *outgoing) redFor(p *packet) []byte {
 		return nil
 	}
 	theirs, ours := o.current.types.byKey[opusKey], o.types.byKey[opusKey]
-	if theirs == ours {
+	// What is from before the source came into the slot is left out: it would
+	// be put into the time of the source before.
+	reach := p.header.Timestamp - o.first
+	if theirs == ours && reach > redReach {
 		return p.red
 	}
 	var red forward.RED
 	if !red.Unpack(p.red, theirs) {
 		return nil
 	}
-	return o.payload[:red.Pack(o.payload[:], ours, uint32(o.rate))]
+	return o.payload[:red.Pack(o.payload[:], ours, min(reach, redReach))]
 }
+
+// redReach is how far back redundancy can reach, in ticks (RFC 2198, 3).
+const redReach = 1<<14 - 1
 
 // wantRED asks the current stream for redundancy, or no longer: while the way
 // to the client loses packets.

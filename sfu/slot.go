@@ -93,7 +93,12 @@ func (p *Peer) refillKind(kind webrtc.RTPCodecType, voices []*track) {
 		l := load{place: p.view.at(id)}
 		l.source, _ = p.source(s)
 		l.held = p.suspended
-		l.late = kind == webrtc.RTPCodecTypeAudio && len(p.room.chosen) > p.sfu.config.Voices
+		switch {
+		case l.source == s.load.source:
+			l.late = s.load.late
+		case l.source != nil && kind == webrtc.RTPCodecTypeAudio && len(p.room.chosen) > p.sfu.config.Voices:
+			l.late = p.room.voices.lookBack(id, 48000)
+		}
 		var first *incoming
 		if l.source != nil {
 			first = l.source.stream(0)

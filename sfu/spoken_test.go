@@ -44,7 +44,7 @@ func TestTheFirstSyllableIsHeard(t *testing.T) {
 		}
 		speak(n, level)
 	}
-	w.do(func(now time.Time) { o.carry(now, load{source: s, late: true}) })
+	w.do(func(now time.Time) { o.carry(now, load{source: s, late: lookBack{rate: 48000, speech: speakingLevel}}) })
 	w.drain()
 	speak(100, 20)
 	speak(101, 20)
