@@ -40,6 +40,7 @@ type downlink struct {
 	// feedback), told that it has, reports that it has told anything at all,
 	// since when it could have.
 	wide, told, reports bool
+	sent                uint32 // packets, when they were looked at for quality
 	since               time.Time
 	probing             *time.Timer
 
@@ -154,6 +155,7 @@ func (d *downlink) allocate(now time.Time) {
 			// Only by sending can it be known here what the way carries.
 			target = min(0, len(d.slots[i].Layers)-1)
 		}
+		o.compare(d.slots[i].Layers, target, decided.Best[i])
 		o.choose(now, d.slots[i].Layers, target)
 	}
 }
@@ -169,6 +171,17 @@ func (o *outgoing) slot() congestion.Slot {
 		s.Width, s.Height = anySize, anySize
 	}
 	return s
+}
+
+// compare notes how far what is sent is below what is shown.
+func (o *outgoing) compare(layers []congestion.Layer, target, best int) {
+	rate := func(layer int) int64 {
+		if layer == congestion.Paused {
+			return 0
+		}
+		return layers[layer].Bitrate
+	}
+	o.short.Store(uint32(shortOf(rate(target), rate(best))))
 }
 
 // choose sends what was decided on.

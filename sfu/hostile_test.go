@@ -64,6 +64,8 @@ type told struct {
 	mu     sync.Mutex // guards all below
 	now    []Slot
 	demand Demand
+	// quality is what was told last.
+	quality []PeerQuality
 }
 
 func (l *told) Slots(slots []Slot) {
@@ -78,6 +80,11 @@ func (l *told) Demand(demand Demand) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.demand = demand
+}
+func (l *told) Quality(list []PeerQuality) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.quality = list
 }
 func (l *told) Overrun() { l.overruns.Add(1) }
 func (l *told) Connected(up bool) {

@@ -64,6 +64,8 @@ type incoming struct {
 	loudest    atomic.Uint32            // level since the last look, in -dBov
 	current    atomic.Pointer[codecKey] // what is sent now
 
+	arriving arriving // counted whether it is forwarded or not
+
 	mu       sync.Mutex // guards all below
 	cache    *forward.Cache[*packet]
 	started  bool
@@ -136,6 +138,8 @@ func (in *incoming) receive(p *packet, n int) {
 		return
 	}
 	in.metrics.received.Inc()
+	now := time.Now()
+	in.arriving.add(now, p.header.SequenceNumber, p.header.Timestamp, in.rate)
 	if in.muted.Load() {
 		return
 	}
@@ -143,7 +147,7 @@ func (in *incoming) receive(p *packet, n int) {
 		in.metrics.dropped.WithLabelValues("malformed").Inc()
 		return
 	}
-	if !in.follow(p.header.PayloadType, time.Now) {
+	if !in.follow(p.header.PayloadType, func() time.Time { return now }) {
 		in.metrics.dropped.WithLabelValues("codec").Inc()
 		return
 	}
@@ -153,7 +157,6 @@ func (in *incoming) receive(p *packet, n int) {
 		}
 	}
 
-	now := time.Now()
 	if !in.keep(p, now) {
 		return
 	}

@@ -13,6 +13,7 @@ type metrics struct {
 	recovered        prometheus.Counter
 	keyframeRequests prometheus.Counter
 	dataFrames       *prometheus.CounterVec
+	quality          map[Cause]prometheus.Observer
 }
 
 func newMetrics(registerer prometheus.Registerer) *metrics {
@@ -34,5 +35,14 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		dataFrames:       vector("hiroba_sfu_data_frames_total", "DataChannel frames, by outcome.", "outcome"),
 	}
 	registerer.MustRegister(m.peers, m.received, m.forwarded, m.forwardedBytes, m.dropped, m.resent, m.recovered, m.keyframeRequests, m.dataFrames)
+	quality := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "hiroba_sfu_quality_score",
+		Help:    "Quality from 0 to 100, every two seconds: of the uplink of each track, the downlink of each peer, the server's each worker.",
+		Buckets: []float64{10, 20, 30, 40, 50, 60, 70, 80, 90, 100},
+	}, []string{"cause"})
+	registerer.MustRegister(quality)
+	m.quality = map[Cause]prometheus.Observer{
+		Uplink: quality.WithLabelValues("uplink"), Downlink: quality.WithLabelValues("downlink"), Server: quality.WithLabelValues("server"),
+	}
 	return m
 }

@@ -42,6 +42,8 @@ type outgoing struct {
 
 	// starved says that nothing is sent for want of room; for everybody to see.
 	starved atomic.Bool
+	// short is how far below what is shown that is, by shortOf; likewise.
+	short atomic.Uint32
 
 	live   bool // the connection is up
 	load   load

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -27,6 +28,10 @@ type Listener interface {
 	// Demand says what of a track of this peer anybody receives, whenever that
 	// changes.
 	Demand(demand Demand)
+	// Quality gives all that does not get through well, whenever that changes:
+	// of the peer itself, which is both its ways, and of what is in its slots.
+	// What is not listed is good.
+	Quality(list []PeerQuality)
 	// Connected says that ICE and DTLS are up, or that the client has not been
 	// heard for a while, or closed. Only changes are told, and a connection
 	// begins as not connected. One that is not may be again, until Lost.
@@ -90,6 +95,15 @@ type Peer struct {
 	connected bool   // it was up once: slots send
 	up        bool   // what Listener.Connected was told last
 	closed    bool
+
+	rating      rating         // of the way to the client
+	worstUplink float64        // of the ways of its tracks
+	poorTracks  []TrackQuality // of its own, those that do not come well
+	quality     Quality        // of both, as it was told
+	qualities   []PeerQuality  // what Listener.Quality was told last
+
+	// figures are what the worker knows of the way to the client; nil for nothing.
+	figures atomic.Pointer[downlinkFigures]
 }
 
 // Join makes the connection of a client in a room. It has to be closed.
@@ -188,7 +202,7 @@ func (p *Peer) View(view View) {
 	p.refill(p.room.audible())
 }
 
-// Tell gives the listener the slots and the speakers as they are now, for a
+// Tell gives the listener slots, speakers and quality as they are now, for a
 // client to which messages were lost. Nothing is told before View.
 func (p *Peer) Tell() {
 	p.room.mu.Lock()
@@ -198,6 +212,7 @@ func (p *Peer) Tell() {
 	}
 	p.listener.Slots(slices.Clone(p.told))
 	p.listener.Speakers(p.room.speakers.told)
+	p.listener.Quality(cloneQualities(p.qualities))
 }
 
 // connectionChanged follows ICE and DTLS.

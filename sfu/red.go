@@ -53,6 +53,7 @@ func (in *incoming) recoverLost(p *packet, now time.Time) {
 		q.red, q.level, q.orientation, q.descriptor = nil, nil, nil, nil
 		if in.keep(q, now) {
 			in.metrics.recovered.Inc()
+			in.arriving.add(now, loss.Seq, loss.Timestamp, in.rate)
 			in.spread(q)
 		}
 		q.release()

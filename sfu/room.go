@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/pion/webrtc/v4"
+
+	"github.com/hiroba-rtc/hiroba/sfu/congestion"
 )
 
 // room is the peers among whom media is forwarded. Its mutex guards the state
@@ -39,6 +41,11 @@ type track struct {
 	// -dBov, and when its last packet had come when the voices were.
 	loudest uint8
 	heard   int64
+
+	uplink  uplink
+	rating  rating                      // of it
+	quality Quality                     // and as its publisher was told
+	wanted  [congestion.LayersMost]bool // the sizes that were, when it was judged last
 }
 
 func (r *room) list() []*Peer {

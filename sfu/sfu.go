@@ -127,11 +127,18 @@ func (s *SFU) tick() {
 			}
 			for _, w := range s.workers {
 				if due(linkInterval) {
+					w.do(w.late(time.Now()))
 					w.do(w.tick)
 				}
 				if due(reportInterval) {
 					w.do(w.report)
 				}
+				if (n+2)%int(judgeInterval/voicesInterval) == 0 { // some time before it is needed
+					w.do(w.measure)
+				}
+			}
+			if due(judgeInterval) {
+				s.judge(now)
 			}
 		}
 	}

@@ -43,6 +43,10 @@ type slot struct {
 	track  string
 	load   load      // what out was told to carry
 	first  *incoming // and of that, the first stream
+
+	judged  string  // the track that these are about
+	rating  rating  // of what is sent of what is shown
+	quality Quality // as it was told
 }
 
 // refill decides anew what sits in this peer's slots and tells the client.

@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -32,6 +33,13 @@ type worker struct {
 	// What a batch forwarded; the metrics are told once per batch.
 	packets, bytes int
 
+	// What quality is judged by: how many packets were dropped and taken, and how
+	// long a job waited at most, in nanoseconds; and what came of it, which is
+	// the ticking goroutine's.
+	overloaded, taken atomic.Int64
+	behind            atomic.Int64
+	rating            rating
+
 	wake chan struct{} // holds one token when jobs wait
 
 	mu     sync.Mutex // guards jobs and closed
@@ -58,6 +66,7 @@ func (w *worker) forward(source *incoming, p *packet) {
 	if w.closed || len(w.jobs) >= queueLimit {
 		w.mu.Unlock()
 		w.metrics.dropped.WithLabelValues("overload").Inc()
+		w.overloaded.Add(1)
 		p.release()
 		return
 	}
@@ -147,6 +156,7 @@ func (w *worker) serve(batch []job) {
 		}
 		j.packet.release()
 	}
+	w.taken.Add(int64(len(batch)))
 	for _, d := range w.changed {
 		d.allocate(now)
 	}
@@ -170,6 +180,15 @@ func (w *worker) link(p *Peer, now time.Time) *downlink {
 		w.links[p] = d
 	}
 	return d
+}
+
+// late is a job that looks how long it has waited.
+func (w *worker) late(queued time.Time) func(time.Time) {
+	return func(time.Time) {
+		if waited := int64(time.Since(queued)); waited > w.behind.Load() {
+			w.behind.Store(waited)
+		}
+	}
 }
 
 // tick lets time pass for all clients.

@@ -170,6 +170,13 @@ func (l *listener) Demand(demand *protocol.TrackDemand) {
 	}), "")
 }
 
+// Quality tells the client what does not get through well.
+func (l *listener) Quality(quality *protocol.Quality) {
+	l.session.Send(protocol.NewEvent(&protocol.ServerMessage{
+		Body: &protocol.ServerMessage_Quality{Quality: quality},
+	}), "")
+}
+
 // Connected notes whether the client can be reached.
 func (l *listener) Connected(up bool) { l.presence.connected(up) }
 

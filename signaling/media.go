@@ -42,7 +42,7 @@ type Leg interface {
 	// Suspend says whether nothing is forwarded to the client for now, because
 	// it gets that another way. Its slots are told as if it were.
 	Suspend(on bool)
-	// Tell has slots and speakers told again.
+	// Tell has slots, speakers and quality told again.
 	Tell()
 	// View says what the client shows. Slots are filled from the first call
 	// on; nil means everything.
@@ -60,6 +60,8 @@ type Listener interface {
 	Speakers(peers []string)
 	// Demand says what of a track of the client anybody receives.
 	Demand(demand *protocol.TrackDemand)
+	// Quality gives all that does not get through well to or from the client.
+	Quality(quality *protocol.Quality)
 	// Connected says that the client can be reached, or no longer.
 	Connected(up bool)
 	// Lost says that the connection broke.

@@ -154,3 +154,21 @@ func (e ear) Connected(up bool)       { e.listener.Connected(up) }
 func (e ear) Demand(d sfu.Demand) {
 	e.listener.Demand(&protocol.TrackDemand{Track: d.Track, Paused: d.Paused, Rids: d.RIDs})
 }
+
+var causes = map[sfu.Cause]protocol.Quality_Cause{
+	sfu.Uplink:   protocol.Quality_UPLINK,
+	sfu.Downlink: protocol.Quality_DOWNLINK,
+	sfu.Server:   protocol.Quality_SERVER,
+}
+
+func (e ear) Quality(list []sfu.PeerQuality) {
+	out := &protocol.Quality{}
+	for _, p := range list {
+		peer := &protocol.PeerQuality{Peer: p.Peer, Score: uint32(p.Score), Cause: causes[p.Cause]}
+		for _, t := range p.Tracks {
+			peer.Tracks = append(peer.Tracks, &protocol.TrackQuality{Track: t.Track, Score: uint32(t.Score), Cause: causes[t.Cause]})
+		}
+		out.Peers = append(out.Peers, peer)
+	}
+	e.listener.Quality(out)
+}

@@ -40,6 +40,8 @@ type Allocation struct {
 	// Targets has an index into Layers for each slot, or Paused. It is valid until
 	// the next Allocate.
 	Targets []int
+	// Best has, likewise, what would be sent if the link carried everything.
+	Best []int
 	// Used is the bitrate of all targets and audio, Wanted what it would be if
 	// everything shown were at its best.
 	Used, Wanted int64
@@ -55,6 +57,7 @@ type Allocator struct {
 	plans   []plan
 	order   []int // indices of plans by priority
 	targets []int
+	best    []int
 }
 
 // Allocate decides what the slots get of the estimate, in bps; audio is what
@@ -83,18 +86,19 @@ func (a *Allocator) Allocate(now time.Time, estimate, audio int64, slots []Slot)
 	a.fit(estimate, audio)
 
 	out := Allocation{Used: audio, Wanted: audio}
-	a.targets = a.targets[:0]
+	a.targets, a.best = a.targets[:0], a.best[:0]
 	for i := range a.plans {
 		p := &a.plans[i]
 		if p.step > p.kept {
 			p.state.raised, p.state.waiting = now, time.Time{}
 		}
 		a.targets = append(a.targets, p.target())
+		a.best = append(a.best, p.best())
 		p.state.keep(p)
 		out.Used += p.cost(p.step)
 		out.Wanted += p.cost(len(p.steps) - 1)
 	}
-	out.Targets = a.targets
+	out.Targets, out.Best = a.targets, a.best
 	a.states = slices.DeleteFunc(a.states, func(s slotState) bool { return !s.seen })
 	return out
 }

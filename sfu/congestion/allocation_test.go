@@ -78,6 +78,9 @@ func TestAllocation(t *testing.T) {
 			if !slices.Equal(got.Targets, tc.want) {
 				t.Errorf("targets %v, want %v", got.Targets, tc.want)
 			}
+			if all := new(congestion.Allocator).Allocate(start, 1<<40, 0, tc.slots).Targets; !slices.Equal(got.Best, all) {
+				t.Errorf("at best %v, want %v", got.Best, all)
+			}
 			if got.Wanted != tc.wanted {
 				t.Errorf("wanted %d, want %d", got.Wanted, tc.wanted)
 			}

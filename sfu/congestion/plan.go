@@ -101,6 +101,14 @@ func (p *plan) target() int {
 	return p.steps[p.step]
 }
 
+// best is the index of the layer that the shown size needs, or Paused.
+func (p *plan) best() int {
+	if len(p.steps) == 0 {
+		return Paused
+	}
+	return p.steps[len(p.steps)-1]
+}
+
 func (p *plan) cost(step int) int64 {
 	if step < 0 {
 		return 0

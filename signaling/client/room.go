@@ -277,6 +277,11 @@ func (r *Room) Peers() []*protocol.Peer { return r.roster.everybody() }
 // with a track and a reason (Why) is silent for now.
 func (r *Room) Slots() []*protocol.Slot { return r.roster.carried() }
 
+// Quality is how well media of a peer gets through to this client or, with this
+// client's own id, how good its connection is both ways. 100 with no cause is
+// what nothing is wrong with. Handle is told of every change.
+func (r *Room) Quality(peer string) *protocol.PeerQuality { return r.roster.quality(peer) }
+
 // Link is the signaling session, for anything that Room has no method for.
 func (r *Room) Link() *Link { return r.link }
 

@@ -19,6 +19,8 @@ type roster struct {
 	self  *protocol.Peer
 	peers map[string]*protocol.Peer
 	slots []*protocol.Slot
+	// poor is what does not get through well.
+	poor []*protocol.PeerQuality
 }
 
 // me is this client.
@@ -42,6 +44,18 @@ func (r *roster) carried() []*protocol.Slot {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.slots)
+}
+
+// quality is how well media of a peer, or of this client, gets through.
+func (r *roster) quality(peer string) *protocol.PeerQuality {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, q := range r.poor {
+		if q.GetPeer() == peer {
+			return q
+		}
+	}
+	return &protocol.PeerQuality{Peer: peer, Score: 100}
 }
 
 // reset starts from what answers join, or from a snapshot.
@@ -76,6 +90,10 @@ func (r *roster) apply(message *protocol.ServerMessage) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.slots = body.Slots.GetSlots()
+	case *protocol.ServerMessage_Quality:
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.poor = body.Quality.GetPeers()
 	}
 }
 

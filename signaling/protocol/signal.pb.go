@@ -405,6 +405,61 @@ func (PeerLeft_Reason) EnumDescriptor() ([]byte, []int) {
 	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{35, 0}
 }
 
+type Quality_Cause int32
+
+const (
+	Quality_CAUSE_UNSPECIFIED Quality_Cause = 0
+	// The way from the publisher to the server.
+	Quality_UPLINK Quality_Cause = 1
+	// The way from the server to the receiver.
+	Quality_DOWNLINK Quality_Cause = 2
+	// The server is late.
+	Quality_SERVER Quality_Cause = 3
+)
+
+// Enum value maps for Quality_Cause.
+var (
+	Quality_Cause_name = map[int32]string{
+		0: "CAUSE_UNSPECIFIED",
+		1: "UPLINK",
+		2: "DOWNLINK",
+		3: "SERVER",
+	}
+	Quality_Cause_value = map[string]int32{
+		"CAUSE_UNSPECIFIED": 0,
+		"UPLINK":            1,
+		"DOWNLINK":          2,
+		"SERVER":            3,
+	}
+)
+
+func (x Quality_Cause) Enum() *Quality_Cause {
+	p := new(Quality_Cause)
+	*p = x
+	return p
+}
+
+func (x Quality_Cause) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Quality_Cause) Descriptor() protoreflect.EnumDescriptor {
+	return file_hiroba_v1_signal_proto_enumTypes[7].Descriptor()
+}
+
+func (Quality_Cause) Type() protoreflect.EnumType {
+	return &file_hiroba_v1_signal_proto_enumTypes[7]
+}
+
+func (x Quality_Cause) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Quality_Cause.Descriptor instead.
+func (Quality_Cause) EnumDescriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{40, 0}
+}
+
 type Slot_Why int32
 
 const (
@@ -448,11 +503,11 @@ func (x Slot_Why) String() string {
 }
 
 func (Slot_Why) Descriptor() protoreflect.EnumDescriptor {
-	return file_hiroba_v1_signal_proto_enumTypes[7].Descriptor()
+	return file_hiroba_v1_signal_proto_enumTypes[8].Descriptor()
 }
 
 func (Slot_Why) Type() protoreflect.EnumType {
-	return &file_hiroba_v1_signal_proto_enumTypes[7]
+	return &file_hiroba_v1_signal_proto_enumTypes[8]
 }
 
 func (x Slot_Why) Number() protoreflect.EnumNumber {
@@ -461,7 +516,7 @@ func (x Slot_Why) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Slot_Why.Descriptor instead.
 func (Slot_Why) EnumDescriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{41, 0}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{44, 0}
 }
 
 type Error_Code int32
@@ -619,11 +674,11 @@ func (x Error_Code) String() string {
 }
 
 func (Error_Code) Descriptor() protoreflect.EnumDescriptor {
-	return file_hiroba_v1_signal_proto_enumTypes[8].Descriptor()
+	return file_hiroba_v1_signal_proto_enumTypes[9].Descriptor()
 }
 
 func (Error_Code) Type() protoreflect.EnumType {
-	return &file_hiroba_v1_signal_proto_enumTypes[8]
+	return &file_hiroba_v1_signal_proto_enumTypes[9]
 }
 
 func (x Error_Code) Number() protoreflect.EnumNumber {
@@ -632,7 +687,7 @@ func (x Error_Code) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Error_Code.Descriptor instead.
 func (Error_Code) EnumDescriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{47, 0}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{50, 0}
 }
 
 // ClientMessage is anything that a client says to the server.
@@ -960,6 +1015,7 @@ type ServerMessage struct {
 	//	*ServerMessage_Topology
 	//	*ServerMessage_AccessExpiring
 	//	*ServerMessage_TrackDemand
+	//	*ServerMessage_Quality
 	Body          isServerMessage_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1223,6 +1279,15 @@ func (x *ServerMessage) GetTrackDemand() *TrackDemand {
 	return nil
 }
 
+func (x *ServerMessage) GetQuality() *Quality {
+	if x != nil {
+		if x, ok := x.Body.(*ServerMessage_Quality); ok {
+			return x.Quality
+		}
+	}
+	return nil
+}
+
 type isServerMessage_Body interface {
 	isServerMessage_Body()
 }
@@ -1319,6 +1384,10 @@ type ServerMessage_TrackDemand struct {
 	TrackDemand *TrackDemand `protobuf:"bytes,32,opt,name=track_demand,json=trackDemand,proto3,oneof"`
 }
 
+type ServerMessage_Quality struct {
+	Quality *Quality `protobuf:"bytes,33,opt,name=quality,proto3,oneof"`
+}
+
 func (*ServerMessage_Welcome) isServerMessage_Body() {}
 
 func (*ServerMessage_Joined) isServerMessage_Body() {}
@@ -1364,6 +1433,8 @@ func (*ServerMessage_Topology) isServerMessage_Body() {}
 func (*ServerMessage_AccessExpiring) isServerMessage_Body() {}
 
 func (*ServerMessage_TrackDemand) isServerMessage_Body() {}
+
+func (*ServerMessage_Quality) isServerMessage_Body() {}
 
 type AttachRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -4089,6 +4160,186 @@ func (x *TrackDemand) GetRids() []string {
 	return nil
 }
 
+// Quality tells what does not get through well: all of it, every time. What is
+// not listed is good.
+type Quality struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Peers         []*PeerQuality         `protobuf:"bytes,1,rep,name=peers,proto3" json:"peers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Quality) Reset() {
+	*x = Quality{}
+	mi := &file_hiroba_v1_signal_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Quality) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Quality) ProtoMessage() {}
+
+func (x *Quality) ProtoReflect() protoreflect.Message {
+	mi := &file_hiroba_v1_signal_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Quality.ProtoReflect.Descriptor instead.
+func (*Quality) Descriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *Quality) GetPeers() []*PeerQuality {
+	if x != nil {
+		return x.Peers
+	}
+	return nil
+}
+
+// PeerQuality is the quality of a peer whose tracks are in the client's slots,
+// as the client receives it; or of the client itself, of its connection both
+// ways.
+type PeerQuality struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Peer  string                 `protobuf:"bytes,1,opt,name=peer,proto3" json:"peer,omitempty"`
+	// From 0, nothing gets through, to 100, nothing is wrong: of the worst part.
+	Score uint32        `protobuf:"varint,2,opt,name=score,proto3" json:"score,omitempty"`
+	Cause Quality_Cause `protobuf:"varint,3,opt,name=cause,proto3,enum=hiroba.v1.Quality_Cause" json:"cause,omitempty"`
+	// Those of its tracks that do not get through well.
+	Tracks        []*TrackQuality `protobuf:"bytes,4,rep,name=tracks,proto3" json:"tracks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PeerQuality) Reset() {
+	*x = PeerQuality{}
+	mi := &file_hiroba_v1_signal_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PeerQuality) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PeerQuality) ProtoMessage() {}
+
+func (x *PeerQuality) ProtoReflect() protoreflect.Message {
+	mi := &file_hiroba_v1_signal_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PeerQuality.ProtoReflect.Descriptor instead.
+func (*PeerQuality) Descriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *PeerQuality) GetPeer() string {
+	if x != nil {
+		return x.Peer
+	}
+	return ""
+}
+
+func (x *PeerQuality) GetScore() uint32 {
+	if x != nil {
+		return x.Score
+	}
+	return 0
+}
+
+func (x *PeerQuality) GetCause() Quality_Cause {
+	if x != nil {
+		return x.Cause
+	}
+	return Quality_CAUSE_UNSPECIFIED
+}
+
+func (x *PeerQuality) GetTracks() []*TrackQuality {
+	if x != nil {
+		return x.Tracks
+	}
+	return nil
+}
+
+// TrackQuality is the quality of one track.
+type TrackQuality struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Track         string                 `protobuf:"bytes,1,opt,name=track,proto3" json:"track,omitempty"`
+	Score         uint32                 `protobuf:"varint,2,opt,name=score,proto3" json:"score,omitempty"`
+	Cause         Quality_Cause          `protobuf:"varint,3,opt,name=cause,proto3,enum=hiroba.v1.Quality_Cause" json:"cause,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TrackQuality) Reset() {
+	*x = TrackQuality{}
+	mi := &file_hiroba_v1_signal_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TrackQuality) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TrackQuality) ProtoMessage() {}
+
+func (x *TrackQuality) ProtoReflect() protoreflect.Message {
+	mi := &file_hiroba_v1_signal_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TrackQuality.ProtoReflect.Descriptor instead.
+func (*TrackQuality) Descriptor() ([]byte, []int) {
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *TrackQuality) GetTrack() string {
+	if x != nil {
+		return x.Track
+	}
+	return ""
+}
+
+func (x *TrackQuality) GetScore() uint32 {
+	if x != nil {
+		return x.Score
+	}
+	return 0
+}
+
+func (x *TrackQuality) GetCause() Quality_Cause {
+	if x != nil {
+		return x.Cause
+	}
+	return Quality_CAUSE_UNSPECIFIED
+}
+
 // Slots tells the state of a client's slots: all of them, every time.
 type Slots struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -4099,7 +4350,7 @@ type Slots struct {
 
 func (x *Slots) Reset() {
 	*x = Slots{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[40]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4111,7 +4362,7 @@ func (x *Slots) String() string {
 func (*Slots) ProtoMessage() {}
 
 func (x *Slots) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[40]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4124,7 +4375,7 @@ func (x *Slots) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Slots.ProtoReflect.Descriptor instead.
 func (*Slots) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{40}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Slots) GetSlots() []*Slot {
@@ -4151,7 +4402,7 @@ type Slot struct {
 
 func (x *Slot) Reset() {
 	*x = Slot{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[41]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4163,7 +4414,7 @@ func (x *Slot) String() string {
 func (*Slot) ProtoMessage() {}
 
 func (x *Slot) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[41]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4176,7 +4427,7 @@ func (x *Slot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Slot.ProtoReflect.Descriptor instead.
 func (*Slot) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{41}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Slot) GetMid() string {
@@ -4224,7 +4475,7 @@ type Speakers struct {
 
 func (x *Speakers) Reset() {
 	*x = Speakers{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[42]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4236,7 +4487,7 @@ func (x *Speakers) String() string {
 func (*Speakers) ProtoMessage() {}
 
 func (x *Speakers) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[42]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4249,7 +4500,7 @@ func (x *Speakers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Speakers.ProtoReflect.Descriptor instead.
 func (*Speakers) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{42}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Speakers) GetPeers() []string {
@@ -4286,7 +4537,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[43]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4298,7 +4549,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[43]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4311,7 +4562,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{43}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Message) GetTo() []string {
@@ -4379,7 +4630,7 @@ type Done struct {
 
 func (x *Done) Reset() {
 	*x = Done{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[44]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4391,7 +4642,7 @@ func (x *Done) String() string {
 func (*Done) ProtoMessage() {}
 
 func (x *Done) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[44]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4404,7 +4655,7 @@ func (x *Done) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Done.ProtoReflect.Descriptor instead.
 func (*Done) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{44}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{47}
 }
 
 type Ping struct {
@@ -4415,7 +4666,7 @@ type Ping struct {
 
 func (x *Ping) Reset() {
 	*x = Ping{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[45]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4427,7 +4678,7 @@ func (x *Ping) String() string {
 func (*Ping) ProtoMessage() {}
 
 func (x *Ping) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[45]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4440,7 +4691,7 @@ func (x *Ping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ping.ProtoReflect.Descriptor instead.
 func (*Ping) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{45}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{48}
 }
 
 type Pong struct {
@@ -4457,7 +4708,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[46]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4469,7 +4720,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[46]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4482,7 +4733,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{46}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Pong) GetNowMs() int64 {
@@ -4523,7 +4774,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[47]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4535,7 +4786,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[47]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4548,7 +4799,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{47}
+	return file_hiroba_v1_signal_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Error) GetCode() Error_Code {
@@ -4589,7 +4840,7 @@ type Moderate_TrackOf struct {
 
 func (x *Moderate_TrackOf) Reset() {
 	*x = Moderate_TrackOf{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[48]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4601,7 +4852,7 @@ func (x *Moderate_TrackOf) String() string {
 func (*Moderate_TrackOf) ProtoMessage() {}
 
 func (x *Moderate_TrackOf) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[48]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4642,7 +4893,7 @@ type Moderate_Kick struct {
 
 func (x *Moderate_Kick) Reset() {
 	*x = Moderate_Kick{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[49]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4654,7 +4905,7 @@ func (x *Moderate_Kick) String() string {
 func (*Moderate_Kick) ProtoMessage() {}
 
 func (x *Moderate_Kick) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[49]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4697,7 +4948,7 @@ type Moderate_Change struct {
 
 func (x *Moderate_Change) Reset() {
 	*x = Moderate_Change{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[50]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4709,7 +4960,7 @@ func (x *Moderate_Change) String() string {
 func (*Moderate_Change) ProtoMessage() {}
 
 func (x *Moderate_Change) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[50]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4754,7 +5005,7 @@ type Moderate_End struct {
 
 func (x *Moderate_End) Reset() {
 	*x = Moderate_End{}
-	mi := &file_hiroba_v1_signal_proto_msgTypes[51]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4766,7 +5017,7 @@ func (x *Moderate_End) String() string {
 func (*Moderate_End) ProtoMessage() {}
 
 func (x *Moderate_End) ProtoReflect() protoreflect.Message {
-	mi := &file_hiroba_v1_signal_proto_msgTypes[51]
+	mi := &file_hiroba_v1_signal_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4805,7 +5056,7 @@ const file_hiroba_v1_signal_proto_rawDesc = "" +
 	"\bmetadata\x18\x14 \x01(\v2\x13.hiroba.v1.MetadataH\x00R\bmetadata\x121\n" +
 	"\bmoderate\x18\x15 \x01(\v2\x13.hiroba.v1.ModerateH\x00R\bmoderate\x12+\n" +
 	"\x06direct\x18\x16 \x01(\v2\x11.hiroba.v1.DirectH\x00R\x06directB\x06\n" +
-	"\x04body\"\x81\n" +
+	"\x04body\"\xb1\n" +
 	"\n" +
 	"\rServerMessage\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x0e\n" +
@@ -4834,7 +5085,8 @@ const file_hiroba_v1_signal_proto_rawDesc = "" +
 	"\x05knock\x18\x1d \x01(\v2\x10.hiroba.v1.KnockH\x00R\x05knock\x121\n" +
 	"\btopology\x18\x1e \x01(\v2\x13.hiroba.v1.TopologyH\x00R\btopology\x12D\n" +
 	"\x0faccess_expiring\x18\x1f \x01(\v2\x19.hiroba.v1.AccessExpiringH\x00R\x0eaccessExpiring\x12;\n" +
-	"\ftrack_demand\x18  \x01(\v2\x16.hiroba.v1.TrackDemandH\x00R\vtrackDemandB\x06\n" +
+	"\ftrack_demand\x18  \x01(\v2\x16.hiroba.v1.TrackDemandH\x00R\vtrackDemand\x12.\n" +
+	"\aquality\x18! \x01(\v2\x12.hiroba.v1.QualityH\x00R\aqualityB\x06\n" +
 	"\x04body\"?\n" +
 	"\rAttachRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x14\n" +
@@ -5073,7 +5325,25 @@ const file_hiroba_v1_signal_proto_rawDesc = "" +
 	"\vTrackDemand\x12\x14\n" +
 	"\x05track\x18\x01 \x01(\tR\x05track\x12\x16\n" +
 	"\x06paused\x18\x02 \x01(\bR\x06paused\x12\x12\n" +
-	"\x04rids\x18\x03 \x03(\tR\x04rids\".\n" +
+	"\x04rids\x18\x03 \x03(\tR\x04rids\"}\n" +
+	"\aQuality\x12,\n" +
+	"\x05peers\x18\x01 \x03(\v2\x16.hiroba.v1.PeerQualityR\x05peers\"D\n" +
+	"\x05Cause\x12\x15\n" +
+	"\x11CAUSE_UNSPECIFIED\x10\x00\x12\n" +
+	"\n" +
+	"\x06UPLINK\x10\x01\x12\f\n" +
+	"\bDOWNLINK\x10\x02\x12\n" +
+	"\n" +
+	"\x06SERVER\x10\x03\"\x98\x01\n" +
+	"\vPeerQuality\x12\x12\n" +
+	"\x04peer\x18\x01 \x01(\tR\x04peer\x12\x14\n" +
+	"\x05score\x18\x02 \x01(\rR\x05score\x12.\n" +
+	"\x05cause\x18\x03 \x01(\x0e2\x18.hiroba.v1.Quality.CauseR\x05cause\x12/\n" +
+	"\x06tracks\x18\x04 \x03(\v2\x17.hiroba.v1.TrackQualityR\x06tracks\"j\n" +
+	"\fTrackQuality\x12\x14\n" +
+	"\x05track\x18\x01 \x01(\tR\x05track\x12\x14\n" +
+	"\x05score\x18\x02 \x01(\rR\x05score\x12.\n" +
+	"\x05cause\x18\x03 \x01(\x0e2\x18.hiroba.v1.Quality.CauseR\x05cause\".\n" +
 	"\x05Slots\x12%\n" +
 	"\x05slots\x18\x01 \x03(\v2\x0f.hiroba.v1.SlotR\x05slots\"\xea\x01\n" +
 	"\x04Slot\x12\x10\n" +
@@ -5188,8 +5458,8 @@ func file_hiroba_v1_signal_proto_rawDescGZIP() []byte {
 	return file_hiroba_v1_signal_proto_rawDescData
 }
 
-var file_hiroba_v1_signal_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
-var file_hiroba_v1_signal_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
+var file_hiroba_v1_signal_proto_enumTypes = make([]protoimpl.EnumInfo, 10)
+var file_hiroba_v1_signal_proto_msgTypes = make([]protoimpl.MessageInfo, 55)
 var file_hiroba_v1_signal_proto_goTypes = []any{
 	(Grant)(0),               // 0: hiroba.v1.Grant
 	(TopologyPolicy)(0),      // 1: hiroba.v1.TopologyPolicy
@@ -5198,155 +5468,164 @@ var file_hiroba_v1_signal_proto_goTypes = []any{
 	(Topology_Mode)(0),       // 4: hiroba.v1.Topology.Mode
 	(Direct_State)(0),        // 5: hiroba.v1.Direct.State
 	(PeerLeft_Reason)(0),     // 6: hiroba.v1.PeerLeft.Reason
-	(Slot_Why)(0),            // 7: hiroba.v1.Slot.Why
-	(Error_Code)(0),          // 8: hiroba.v1.Error.Code
-	(*ClientMessage)(nil),    // 9: hiroba.v1.ClientMessage
-	(*ServerMessage)(nil),    // 10: hiroba.v1.ServerMessage
-	(*AttachRequest)(nil),    // 11: hiroba.v1.AttachRequest
-	(*SendRequest)(nil),      // 12: hiroba.v1.SendRequest
-	(*SendResponse)(nil),     // 13: hiroba.v1.SendResponse
-	(*Welcome)(nil),          // 14: hiroba.v1.Welcome
-	(*IceServer)(nil),        // 15: hiroba.v1.IceServer
-	(*Limits)(nil),           // 16: hiroba.v1.Limits
-	(*Join)(nil),             // 17: hiroba.v1.Join
-	(*Joined)(nil),           // 18: hiroba.v1.Joined
-	(*Waiting)(nil),          // 19: hiroba.v1.Waiting
-	(*Authenticate)(nil),     // 20: hiroba.v1.Authenticate
-	(*AccessExpiring)(nil),   // 21: hiroba.v1.AccessExpiring
-	(*Metadata)(nil),         // 22: hiroba.v1.Metadata
-	(*Leave)(nil),            // 23: hiroba.v1.Leave
-	(*Description)(nil),      // 24: hiroba.v1.Description
-	(*Candidate)(nil),        // 25: hiroba.v1.Candidate
-	(*Peer)(nil),             // 26: hiroba.v1.Peer
-	(*RoomSettings)(nil),     // 27: hiroba.v1.RoomSettings
-	(*RoomChange)(nil),       // 28: hiroba.v1.RoomChange
-	(*RoomUpdated)(nil),      // 29: hiroba.v1.RoomUpdated
-	(*Topology)(nil),         // 30: hiroba.v1.Topology
-	(*Direct)(nil),           // 31: hiroba.v1.Direct
-	(*Knock)(nil),            // 32: hiroba.v1.Knock
-	(*Moderate)(nil),         // 33: hiroba.v1.Moderate
-	(*Track)(nil),            // 34: hiroba.v1.Track
-	(*TrackOffer)(nil),       // 35: hiroba.v1.TrackOffer
-	(*Encoding)(nil),         // 36: hiroba.v1.Encoding
-	(*Publish)(nil),          // 37: hiroba.v1.Publish
-	(*Published)(nil),        // 38: hiroba.v1.Published
-	(*Mute)(nil),             // 39: hiroba.v1.Mute
-	(*View)(nil),             // 40: hiroba.v1.View
-	(*Shown)(nil),            // 41: hiroba.v1.Shown
-	(*PeerJoined)(nil),       // 42: hiroba.v1.PeerJoined
-	(*PeerUpdated)(nil),      // 43: hiroba.v1.PeerUpdated
-	(*PeerLeft)(nil),         // 44: hiroba.v1.PeerLeft
-	(*TrackPublished)(nil),   // 45: hiroba.v1.TrackPublished
-	(*TrackUpdated)(nil),     // 46: hiroba.v1.TrackUpdated
-	(*TrackRemoved)(nil),     // 47: hiroba.v1.TrackRemoved
-	(*TrackDemand)(nil),      // 48: hiroba.v1.TrackDemand
-	(*Slots)(nil),            // 49: hiroba.v1.Slots
-	(*Slot)(nil),             // 50: hiroba.v1.Slot
-	(*Speakers)(nil),         // 51: hiroba.v1.Speakers
-	(*Message)(nil),          // 52: hiroba.v1.Message
-	(*Done)(nil),             // 53: hiroba.v1.Done
-	(*Ping)(nil),             // 54: hiroba.v1.Ping
-	(*Pong)(nil),             // 55: hiroba.v1.Pong
-	(*Error)(nil),            // 56: hiroba.v1.Error
-	(*Moderate_TrackOf)(nil), // 57: hiroba.v1.Moderate.TrackOf
-	(*Moderate_Kick)(nil),    // 58: hiroba.v1.Moderate.Kick
-	(*Moderate_Change)(nil),  // 59: hiroba.v1.Moderate.Change
-	(*Moderate_End)(nil),     // 60: hiroba.v1.Moderate.End
+	(Quality_Cause)(0),       // 7: hiroba.v1.Quality.Cause
+	(Slot_Why)(0),            // 8: hiroba.v1.Slot.Why
+	(Error_Code)(0),          // 9: hiroba.v1.Error.Code
+	(*ClientMessage)(nil),    // 10: hiroba.v1.ClientMessage
+	(*ServerMessage)(nil),    // 11: hiroba.v1.ServerMessage
+	(*AttachRequest)(nil),    // 12: hiroba.v1.AttachRequest
+	(*SendRequest)(nil),      // 13: hiroba.v1.SendRequest
+	(*SendResponse)(nil),     // 14: hiroba.v1.SendResponse
+	(*Welcome)(nil),          // 15: hiroba.v1.Welcome
+	(*IceServer)(nil),        // 16: hiroba.v1.IceServer
+	(*Limits)(nil),           // 17: hiroba.v1.Limits
+	(*Join)(nil),             // 18: hiroba.v1.Join
+	(*Joined)(nil),           // 19: hiroba.v1.Joined
+	(*Waiting)(nil),          // 20: hiroba.v1.Waiting
+	(*Authenticate)(nil),     // 21: hiroba.v1.Authenticate
+	(*AccessExpiring)(nil),   // 22: hiroba.v1.AccessExpiring
+	(*Metadata)(nil),         // 23: hiroba.v1.Metadata
+	(*Leave)(nil),            // 24: hiroba.v1.Leave
+	(*Description)(nil),      // 25: hiroba.v1.Description
+	(*Candidate)(nil),        // 26: hiroba.v1.Candidate
+	(*Peer)(nil),             // 27: hiroba.v1.Peer
+	(*RoomSettings)(nil),     // 28: hiroba.v1.RoomSettings
+	(*RoomChange)(nil),       // 29: hiroba.v1.RoomChange
+	(*RoomUpdated)(nil),      // 30: hiroba.v1.RoomUpdated
+	(*Topology)(nil),         // 31: hiroba.v1.Topology
+	(*Direct)(nil),           // 32: hiroba.v1.Direct
+	(*Knock)(nil),            // 33: hiroba.v1.Knock
+	(*Moderate)(nil),         // 34: hiroba.v1.Moderate
+	(*Track)(nil),            // 35: hiroba.v1.Track
+	(*TrackOffer)(nil),       // 36: hiroba.v1.TrackOffer
+	(*Encoding)(nil),         // 37: hiroba.v1.Encoding
+	(*Publish)(nil),          // 38: hiroba.v1.Publish
+	(*Published)(nil),        // 39: hiroba.v1.Published
+	(*Mute)(nil),             // 40: hiroba.v1.Mute
+	(*View)(nil),             // 41: hiroba.v1.View
+	(*Shown)(nil),            // 42: hiroba.v1.Shown
+	(*PeerJoined)(nil),       // 43: hiroba.v1.PeerJoined
+	(*PeerUpdated)(nil),      // 44: hiroba.v1.PeerUpdated
+	(*PeerLeft)(nil),         // 45: hiroba.v1.PeerLeft
+	(*TrackPublished)(nil),   // 46: hiroba.v1.TrackPublished
+	(*TrackUpdated)(nil),     // 47: hiroba.v1.TrackUpdated
+	(*TrackRemoved)(nil),     // 48: hiroba.v1.TrackRemoved
+	(*TrackDemand)(nil),      // 49: hiroba.v1.TrackDemand
+	(*Quality)(nil),          // 50: hiroba.v1.Quality
+	(*PeerQuality)(nil),      // 51: hiroba.v1.PeerQuality
+	(*TrackQuality)(nil),     // 52: hiroba.v1.TrackQuality
+	(*Slots)(nil),            // 53: hiroba.v1.Slots
+	(*Slot)(nil),             // 54: hiroba.v1.Slot
+	(*Speakers)(nil),         // 55: hiroba.v1.Speakers
+	(*Message)(nil),          // 56: hiroba.v1.Message
+	(*Done)(nil),             // 57: hiroba.v1.Done
+	(*Ping)(nil),             // 58: hiroba.v1.Ping
+	(*Pong)(nil),             // 59: hiroba.v1.Pong
+	(*Error)(nil),            // 60: hiroba.v1.Error
+	(*Moderate_TrackOf)(nil), // 61: hiroba.v1.Moderate.TrackOf
+	(*Moderate_Kick)(nil),    // 62: hiroba.v1.Moderate.Kick
+	(*Moderate_Change)(nil),  // 63: hiroba.v1.Moderate.Change
+	(*Moderate_End)(nil),     // 64: hiroba.v1.Moderate.End
 }
 var file_hiroba_v1_signal_proto_depIdxs = []int32{
-	17, // 0: hiroba.v1.ClientMessage.join:type_name -> hiroba.v1.Join
-	23, // 1: hiroba.v1.ClientMessage.leave:type_name -> hiroba.v1.Leave
-	24, // 2: hiroba.v1.ClientMessage.description:type_name -> hiroba.v1.Description
-	25, // 3: hiroba.v1.ClientMessage.candidate:type_name -> hiroba.v1.Candidate
-	37, // 4: hiroba.v1.ClientMessage.publish:type_name -> hiroba.v1.Publish
-	39, // 5: hiroba.v1.ClientMessage.mute:type_name -> hiroba.v1.Mute
-	40, // 6: hiroba.v1.ClientMessage.view:type_name -> hiroba.v1.View
-	52, // 7: hiroba.v1.ClientMessage.message:type_name -> hiroba.v1.Message
-	54, // 8: hiroba.v1.ClientMessage.ping:type_name -> hiroba.v1.Ping
-	20, // 9: hiroba.v1.ClientMessage.authenticate:type_name -> hiroba.v1.Authenticate
-	22, // 10: hiroba.v1.ClientMessage.metadata:type_name -> hiroba.v1.Metadata
-	33, // 11: hiroba.v1.ClientMessage.moderate:type_name -> hiroba.v1.Moderate
-	31, // 12: hiroba.v1.ClientMessage.direct:type_name -> hiroba.v1.Direct
-	14, // 13: hiroba.v1.ServerMessage.welcome:type_name -> hiroba.v1.Welcome
-	18, // 14: hiroba.v1.ServerMessage.joined:type_name -> hiroba.v1.Joined
-	24, // 15: hiroba.v1.ServerMessage.description:type_name -> hiroba.v1.Description
-	25, // 16: hiroba.v1.ServerMessage.candidate:type_name -> hiroba.v1.Candidate
-	42, // 17: hiroba.v1.ServerMessage.peer_joined:type_name -> hiroba.v1.PeerJoined
-	44, // 18: hiroba.v1.ServerMessage.peer_left:type_name -> hiroba.v1.PeerLeft
-	45, // 19: hiroba.v1.ServerMessage.track_published:type_name -> hiroba.v1.TrackPublished
-	46, // 20: hiroba.v1.ServerMessage.track_updated:type_name -> hiroba.v1.TrackUpdated
-	47, // 21: hiroba.v1.ServerMessage.track_removed:type_name -> hiroba.v1.TrackRemoved
-	38, // 22: hiroba.v1.ServerMessage.published:type_name -> hiroba.v1.Published
-	49, // 23: hiroba.v1.ServerMessage.slots:type_name -> hiroba.v1.Slots
-	51, // 24: hiroba.v1.ServerMessage.speakers:type_name -> hiroba.v1.Speakers
-	52, // 25: hiroba.v1.ServerMessage.message:type_name -> hiroba.v1.Message
-	53, // 26: hiroba.v1.ServerMessage.done:type_name -> hiroba.v1.Done
-	56, // 27: hiroba.v1.ServerMessage.error:type_name -> hiroba.v1.Error
-	55, // 28: hiroba.v1.ServerMessage.pong:type_name -> hiroba.v1.Pong
-	19, // 29: hiroba.v1.ServerMessage.waiting:type_name -> hiroba.v1.Waiting
-	43, // 30: hiroba.v1.ServerMessage.peer_updated:type_name -> hiroba.v1.PeerUpdated
-	29, // 31: hiroba.v1.ServerMessage.room_updated:type_name -> hiroba.v1.RoomUpdated
-	32, // 32: hiroba.v1.ServerMessage.knock:type_name -> hiroba.v1.Knock
-	30, // 33: hiroba.v1.ServerMessage.topology:type_name -> hiroba.v1.Topology
-	21, // 34: hiroba.v1.ServerMessage.access_expiring:type_name -> hiroba.v1.AccessExpiring
-	48, // 35: hiroba.v1.ServerMessage.track_demand:type_name -> hiroba.v1.TrackDemand
-	9,  // 36: hiroba.v1.SendRequest.messages:type_name -> hiroba.v1.ClientMessage
-	10, // 37: hiroba.v1.SendResponse.messages:type_name -> hiroba.v1.ServerMessage
-	15, // 38: hiroba.v1.Welcome.ice_servers:type_name -> hiroba.v1.IceServer
-	16, // 39: hiroba.v1.Welcome.limits:type_name -> hiroba.v1.Limits
-	24, // 40: hiroba.v1.Join.offer:type_name -> hiroba.v1.Description
-	35, // 41: hiroba.v1.Join.tracks:type_name -> hiroba.v1.TrackOffer
-	40, // 42: hiroba.v1.Join.view:type_name -> hiroba.v1.View
-	26, // 43: hiroba.v1.Joined.peers:type_name -> hiroba.v1.Peer
-	24, // 44: hiroba.v1.Joined.answer:type_name -> hiroba.v1.Description
-	34, // 45: hiroba.v1.Joined.tracks:type_name -> hiroba.v1.Track
-	26, // 46: hiroba.v1.Joined.self:type_name -> hiroba.v1.Peer
-	27, // 47: hiroba.v1.Joined.settings:type_name -> hiroba.v1.RoomSettings
-	52, // 48: hiroba.v1.Joined.history:type_name -> hiroba.v1.Message
-	30, // 49: hiroba.v1.Joined.topology:type_name -> hiroba.v1.Topology
-	32, // 50: hiroba.v1.Joined.knocks:type_name -> hiroba.v1.Knock
-	3,  // 51: hiroba.v1.Description.type:type_name -> hiroba.v1.Description.Type
-	34, // 52: hiroba.v1.Peer.tracks:type_name -> hiroba.v1.Track
-	0,  // 53: hiroba.v1.Peer.grants:type_name -> hiroba.v1.Grant
-	1,  // 54: hiroba.v1.RoomSettings.topology:type_name -> hiroba.v1.TopologyPolicy
-	1,  // 55: hiroba.v1.RoomChange.topology:type_name -> hiroba.v1.TopologyPolicy
-	27, // 56: hiroba.v1.RoomUpdated.settings:type_name -> hiroba.v1.RoomSettings
-	4,  // 57: hiroba.v1.Topology.mode:type_name -> hiroba.v1.Topology.Mode
-	5,  // 58: hiroba.v1.Direct.state:type_name -> hiroba.v1.Direct.State
-	57, // 59: hiroba.v1.Moderate.mute:type_name -> hiroba.v1.Moderate.TrackOf
-	57, // 60: hiroba.v1.Moderate.stop:type_name -> hiroba.v1.Moderate.TrackOf
-	58, // 61: hiroba.v1.Moderate.kick:type_name -> hiroba.v1.Moderate.Kick
-	59, // 62: hiroba.v1.Moderate.grants:type_name -> hiroba.v1.Moderate.Change
-	28, // 63: hiroba.v1.Moderate.room:type_name -> hiroba.v1.RoomChange
-	60, // 64: hiroba.v1.Moderate.end:type_name -> hiroba.v1.Moderate.End
-	2,  // 65: hiroba.v1.Track.kind:type_name -> hiroba.v1.Kind
-	36, // 66: hiroba.v1.Track.encodings:type_name -> hiroba.v1.Encoding
-	2,  // 67: hiroba.v1.TrackOffer.kind:type_name -> hiroba.v1.Kind
-	36, // 68: hiroba.v1.TrackOffer.encodings:type_name -> hiroba.v1.Encoding
-	35, // 69: hiroba.v1.Publish.tracks:type_name -> hiroba.v1.TrackOffer
-	34, // 70: hiroba.v1.Published.tracks:type_name -> hiroba.v1.Track
-	41, // 71: hiroba.v1.View.shown:type_name -> hiroba.v1.Shown
-	26, // 72: hiroba.v1.PeerJoined.peer:type_name -> hiroba.v1.Peer
-	26, // 73: hiroba.v1.PeerUpdated.peer:type_name -> hiroba.v1.Peer
-	6,  // 74: hiroba.v1.PeerLeft.reason:type_name -> hiroba.v1.PeerLeft.Reason
-	34, // 75: hiroba.v1.TrackPublished.track:type_name -> hiroba.v1.Track
-	34, // 76: hiroba.v1.TrackUpdated.track:type_name -> hiroba.v1.Track
-	50, // 77: hiroba.v1.Slots.slots:type_name -> hiroba.v1.Slot
-	2,  // 78: hiroba.v1.Slot.kind:type_name -> hiroba.v1.Kind
-	7,  // 79: hiroba.v1.Slot.why:type_name -> hiroba.v1.Slot.Why
-	8,  // 80: hiroba.v1.Error.code:type_name -> hiroba.v1.Error.Code
-	0,  // 81: hiroba.v1.Moderate.Change.grants:type_name -> hiroba.v1.Grant
-	9,  // 82: hiroba.v1.SignalService.Connect:input_type -> hiroba.v1.ClientMessage
-	11, // 83: hiroba.v1.SignalService.Attach:input_type -> hiroba.v1.AttachRequest
-	12, // 84: hiroba.v1.SignalService.Send:input_type -> hiroba.v1.SendRequest
-	10, // 85: hiroba.v1.SignalService.Connect:output_type -> hiroba.v1.ServerMessage
-	10, // 86: hiroba.v1.SignalService.Attach:output_type -> hiroba.v1.ServerMessage
-	13, // 87: hiroba.v1.SignalService.Send:output_type -> hiroba.v1.SendResponse
-	85, // [85:88] is the sub-list for method output_type
-	82, // [82:85] is the sub-list for method input_type
-	82, // [82:82] is the sub-list for extension type_name
-	82, // [82:82] is the sub-list for extension extendee
-	0,  // [0:82] is the sub-list for field type_name
+	18, // 0: hiroba.v1.ClientMessage.join:type_name -> hiroba.v1.Join
+	24, // 1: hiroba.v1.ClientMessage.leave:type_name -> hiroba.v1.Leave
+	25, // 2: hiroba.v1.ClientMessage.description:type_name -> hiroba.v1.Description
+	26, // 3: hiroba.v1.ClientMessage.candidate:type_name -> hiroba.v1.Candidate
+	38, // 4: hiroba.v1.ClientMessage.publish:type_name -> hiroba.v1.Publish
+	40, // 5: hiroba.v1.ClientMessage.mute:type_name -> hiroba.v1.Mute
+	41, // 6: hiroba.v1.ClientMessage.view:type_name -> hiroba.v1.View
+	56, // 7: hiroba.v1.ClientMessage.message:type_name -> hiroba.v1.Message
+	58, // 8: hiroba.v1.ClientMessage.ping:type_name -> hiroba.v1.Ping
+	21, // 9: hiroba.v1.ClientMessage.authenticate:type_name -> hiroba.v1.Authenticate
+	23, // 10: hiroba.v1.ClientMessage.metadata:type_name -> hiroba.v1.Metadata
+	34, // 11: hiroba.v1.ClientMessage.moderate:type_name -> hiroba.v1.Moderate
+	32, // 12: hiroba.v1.ClientMessage.direct:type_name -> hiroba.v1.Direct
+	15, // 13: hiroba.v1.ServerMessage.welcome:type_name -> hiroba.v1.Welcome
+	19, // 14: hiroba.v1.ServerMessage.joined:type_name -> hiroba.v1.Joined
+	25, // 15: hiroba.v1.ServerMessage.description:type_name -> hiroba.v1.Description
+	26, // 16: hiroba.v1.ServerMessage.candidate:type_name -> hiroba.v1.Candidate
+	43, // 17: hiroba.v1.ServerMessage.peer_joined:type_name -> hiroba.v1.PeerJoined
+	45, // 18: hiroba.v1.ServerMessage.peer_left:type_name -> hiroba.v1.PeerLeft
+	46, // 19: hiroba.v1.ServerMessage.track_published:type_name -> hiroba.v1.TrackPublished
+	47, // 20: hiroba.v1.ServerMessage.track_updated:type_name -> hiroba.v1.TrackUpdated
+	48, // 21: hiroba.v1.ServerMessage.track_removed:type_name -> hiroba.v1.TrackRemoved
+	39, // 22: hiroba.v1.ServerMessage.published:type_name -> hiroba.v1.Published
+	53, // 23: hiroba.v1.ServerMessage.slots:type_name -> hiroba.v1.Slots
+	55, // 24: hiroba.v1.ServerMessage.speakers:type_name -> hiroba.v1.Speakers
+	56, // 25: hiroba.v1.ServerMessage.message:type_name -> hiroba.v1.Message
+	57, // 26: hiroba.v1.ServerMessage.done:type_name -> hiroba.v1.Done
+	60, // 27: hiroba.v1.ServerMessage.error:type_name -> hiroba.v1.Error
+	59, // 28: hiroba.v1.ServerMessage.pong:type_name -> hiroba.v1.Pong
+	20, // 29: hiroba.v1.ServerMessage.waiting:type_name -> hiroba.v1.Waiting
+	44, // 30: hiroba.v1.ServerMessage.peer_updated:type_name -> hiroba.v1.PeerUpdated
+	30, // 31: hiroba.v1.ServerMessage.room_updated:type_name -> hiroba.v1.RoomUpdated
+	33, // 32: hiroba.v1.ServerMessage.knock:type_name -> hiroba.v1.Knock
+	31, // 33: hiroba.v1.ServerMessage.topology:type_name -> hiroba.v1.Topology
+	22, // 34: hiroba.v1.ServerMessage.access_expiring:type_name -> hiroba.v1.AccessExpiring
+	49, // 35: hiroba.v1.ServerMessage.track_demand:type_name -> hiroba.v1.TrackDemand
+	50, // 36: hiroba.v1.ServerMessage.quality:type_name -> hiroba.v1.Quality
+	10, // 37: hiroba.v1.SendRequest.messages:type_name -> hiroba.v1.ClientMessage
+	11, // 38: hiroba.v1.SendResponse.messages:type_name -> hiroba.v1.ServerMessage
+	16, // 39: hiroba.v1.Welcome.ice_servers:type_name -> hiroba.v1.IceServer
+	17, // 40: hiroba.v1.Welcome.limits:type_name -> hiroba.v1.Limits
+	25, // 41: hiroba.v1.Join.offer:type_name -> hiroba.v1.Description
+	36, // 42: hiroba.v1.Join.tracks:type_name -> hiroba.v1.TrackOffer
+	41, // 43: hiroba.v1.Join.view:type_name -> hiroba.v1.View
+	27, // 44: hiroba.v1.Joined.peers:type_name -> hiroba.v1.Peer
+	25, // 45: hiroba.v1.Joined.answer:type_name -> hiroba.v1.Description
+	35, // 46: hiroba.v1.Joined.tracks:type_name -> hiroba.v1.Track
+	27, // 47: hiroba.v1.Joined.self:type_name -> hiroba.v1.Peer
+	28, // 48: hiroba.v1.Joined.settings:type_name -> hiroba.v1.RoomSettings
+	56, // 49: hiroba.v1.Joined.history:type_name -> hiroba.v1.Message
+	31, // 50: hiroba.v1.Joined.topology:type_name -> hiroba.v1.Topology
+	33, // 51: hiroba.v1.Joined.knocks:type_name -> hiroba.v1.Knock
+	3,  // 52: hiroba.v1.Description.type:type_name -> hiroba.v1.Description.Type
+	35, // 53: hiroba.v1.Peer.tracks:type_name -> hiroba.v1.Track
+	0,  // 54: hiroba.v1.Peer.grants:type_name -> hiroba.v1.Grant
+	1,  // 55: hiroba.v1.RoomSettings.topology:type_name -> hiroba.v1.TopologyPolicy
+	1,  // 56: hiroba.v1.RoomChange.topology:type_name -> hiroba.v1.TopologyPolicy
+	28, // 57: hiroba.v1.RoomUpdated.settings:type_name -> hiroba.v1.RoomSettings
+	4,  // 58: hiroba.v1.Topology.mode:type_name -> hiroba.v1.Topology.Mode
+	5,  // 59: hiroba.v1.Direct.state:type_name -> hiroba.v1.Direct.State
+	61, // 60: hiroba.v1.Moderate.mute:type_name -> hiroba.v1.Moderate.TrackOf
+	61, // 61: hiroba.v1.Moderate.stop:type_name -> hiroba.v1.Moderate.TrackOf
+	62, // 62: hiroba.v1.Moderate.kick:type_name -> hiroba.v1.Moderate.Kick
+	63, // 63: hiroba.v1.Moderate.grants:type_name -> hiroba.v1.Moderate.Change
+	29, // 64: hiroba.v1.Moderate.room:type_name -> hiroba.v1.RoomChange
+	64, // 65: hiroba.v1.Moderate.end:type_name -> hiroba.v1.Moderate.End
+	2,  // 66: hiroba.v1.Track.kind:type_name -> hiroba.v1.Kind
+	37, // 67: hiroba.v1.Track.encodings:type_name -> hiroba.v1.Encoding
+	2,  // 68: hiroba.v1.TrackOffer.kind:type_name -> hiroba.v1.Kind
+	37, // 69: hiroba.v1.TrackOffer.encodings:type_name -> hiroba.v1.Encoding
+	36, // 70: hiroba.v1.Publish.tracks:type_name -> hiroba.v1.TrackOffer
+	35, // 71: hiroba.v1.Published.tracks:type_name -> hiroba.v1.Track
+	42, // 72: hiroba.v1.View.shown:type_name -> hiroba.v1.Shown
+	27, // 73: hiroba.v1.PeerJoined.peer:type_name -> hiroba.v1.Peer
+	27, // 74: hiroba.v1.PeerUpdated.peer:type_name -> hiroba.v1.Peer
+	6,  // 75: hiroba.v1.PeerLeft.reason:type_name -> hiroba.v1.PeerLeft.Reason
+	35, // 76: hiroba.v1.TrackPublished.track:type_name -> hiroba.v1.Track
+	35, // 77: hiroba.v1.TrackUpdated.track:type_name -> hiroba.v1.Track
+	51, // 78: hiroba.v1.Quality.peers:type_name -> hiroba.v1.PeerQuality
+	7,  // 79: hiroba.v1.PeerQuality.cause:type_name -> hiroba.v1.Quality.Cause
+	52, // 80: hiroba.v1.PeerQuality.tracks:type_name -> hiroba.v1.TrackQuality
+	7,  // 81: hiroba.v1.TrackQuality.cause:type_name -> hiroba.v1.Quality.Cause
+	54, // 82: hiroba.v1.Slots.slots:type_name -> hiroba.v1.Slot
+	2,  // 83: hiroba.v1.Slot.kind:type_name -> hiroba.v1.Kind
+	8,  // 84: hiroba.v1.Slot.why:type_name -> hiroba.v1.Slot.Why
+	9,  // 85: hiroba.v1.Error.code:type_name -> hiroba.v1.Error.Code
+	0,  // 86: hiroba.v1.Moderate.Change.grants:type_name -> hiroba.v1.Grant
+	10, // 87: hiroba.v1.SignalService.Connect:input_type -> hiroba.v1.ClientMessage
+	12, // 88: hiroba.v1.SignalService.Attach:input_type -> hiroba.v1.AttachRequest
+	13, // 89: hiroba.v1.SignalService.Send:input_type -> hiroba.v1.SendRequest
+	11, // 90: hiroba.v1.SignalService.Connect:output_type -> hiroba.v1.ServerMessage
+	11, // 91: hiroba.v1.SignalService.Attach:output_type -> hiroba.v1.ServerMessage
+	14, // 92: hiroba.v1.SignalService.Send:output_type -> hiroba.v1.SendResponse
+	90, // [90:93] is the sub-list for method output_type
+	87, // [87:90] is the sub-list for method input_type
+	87, // [87:87] is the sub-list for extension type_name
+	87, // [87:87] is the sub-list for extension extendee
+	0,  // [0:87] is the sub-list for field type_name
 }
 
 func init() { file_hiroba_v1_signal_proto_init() }
@@ -5393,6 +5672,7 @@ func file_hiroba_v1_signal_proto_init() {
 		(*ServerMessage_Topology)(nil),
 		(*ServerMessage_AccessExpiring)(nil),
 		(*ServerMessage_TrackDemand)(nil),
+		(*ServerMessage_Quality)(nil),
 	}
 	file_hiroba_v1_signal_proto_msgTypes[19].OneofWrappers = []any{}
 	file_hiroba_v1_signal_proto_msgTypes[24].OneofWrappers = []any{
@@ -5405,14 +5685,14 @@ func file_hiroba_v1_signal_proto_init() {
 		(*Moderate_Room)(nil),
 		(*Moderate_End_)(nil),
 	}
-	file_hiroba_v1_signal_proto_msgTypes[50].OneofWrappers = []any{}
+	file_hiroba_v1_signal_proto_msgTypes[53].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hiroba_v1_signal_proto_rawDesc), len(file_hiroba_v1_signal_proto_rawDesc)),
-			NumEnums:      9,
-			NumMessages:   52,
+			NumEnums:      10,
+			NumMessages:   55,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

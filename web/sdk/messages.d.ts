@@ -81,6 +81,7 @@ export interface ServerMessage {
   topology?: Topology;
   accessExpiring?: AccessExpiring;
   trackDemand?: TrackDemand;
+  quality?: Quality;
 }
 
 export interface AttachRequest {
@@ -710,6 +711,43 @@ export interface TrackDemand {
    * Of a simulcast track: the rids that somebody receives.
    */
   rids?: string[];
+}
+
+export type QualityCause = "CAUSE_UNSPECIFIED" | "UPLINK" | "DOWNLINK" | "SERVER";
+
+/**
+ * Quality tells what does not get through well: all of it, every time. What is
+ * not listed is good.
+ */
+export interface Quality {
+  peers?: PeerQuality[];
+}
+
+/**
+ * PeerQuality is the quality of a peer whose tracks are in the client's slots,
+ * as the client receives it; or of the client itself, of its connection both
+ * ways.
+ */
+export interface PeerQuality {
+  peer?: string;
+  /**
+   * From 0, nothing gets through, to 100, nothing is wrong: of the worst part.
+   */
+  score?: number;
+  cause?: QualityCause;
+  /**
+   * Those of its tracks that do not get through well.
+   */
+  tracks?: TrackQuality[];
+}
+
+/**
+ * TrackQuality is the quality of one track.
+ */
+export interface TrackQuality {
+  track?: string;
+  score?: number;
+  cause?: QualityCause;
 }
 
 /**
