@@ -131,7 +131,8 @@ func (p *published) rids() []layerSent {
 	return out
 }
 
-// frameRate is that of the camera, and that of the encoding with most frames.
+// frameRate is that of the camera, and that of what was encoded: at each time of
+// the encoding with most frames, since those that nobody wants are paused.
 func (p *published) frameRate(s span) (camera, encoded float64) {
 	samples := during(p.samples, sent.at, s)
 	if len(samples) < 2 {
@@ -139,10 +140,15 @@ func (p *published) frameRate(s span) (camera, encoded float64) {
 	}
 	first, last := samples[0], samples[len(samples)-1]
 	seconds := (last.At - first.At) / 1000
-	for _, l := range last.Layers {
-		encoded = max(encoded, float64(l.Encoded-first.layer(l.RID).Encoded)/seconds)
+	frames := 0
+	for i := range samples[1:] {
+		most := 0
+		for _, l := range samples[i+1].Layers {
+			most = max(most, l.Encoded-samples[i].layer(l.RID).Encoded)
+		}
+		frames += most
 	}
-	return float64(last.Frames-first.Frames) / seconds, encoded
+	return float64(last.Frames-first.Frames) / seconds, float64(frames) / seconds
 }
 
 // limits are the reasons for which the publisher sent less than it could.
@@ -272,6 +278,21 @@ func onTheWay(wire []wireNote, s span) float64 {
 func (r *receiver) received(s span) float64 {
 	first, last := edges(r.notes, s)
 	return ratio(float64(last.Bytes-first.Bytes)*8, last.at.Sub(first.at).Seconds())
+}
+
+// seconds is what the wire delivered in each second, in kbit/s, and in brackets
+// how many packets found no room in its queue.
+func (r *receiver) seconds(s span) string {
+	var out []string
+	for from := s.from; from.Before(s.to); from = from.Add(time.Second) {
+		second := span{from, from.Add(time.Second)}
+		text := fmt.Sprintf("%.0f", r.received(second)/1000)
+		if _, overflowed, _ := r.dropped(second); overflowed > 0 {
+			text += fmt.Sprintf(" (%d)", overflowed)
+		}
+		out = append(out, text)
+	}
+	return strings.Join(out, ", ")
 }
 
 // dropped are the packets that did not come.

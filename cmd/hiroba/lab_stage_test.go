@@ -31,6 +31,7 @@ type stage struct {
 	url       string
 	publisher *published
 	receivers []*receiver
+	metrics   string // the server's, at the end
 
 	mu     sync.Mutex // guards what is noted of the wires
 	noting sync.WaitGroup
@@ -73,6 +74,7 @@ func openStage(t *testing.T) *stage {
 	})
 	command := program(t, []string{
 		"HIROBA_HOST=" + lab.ServerAddr.String(), "HIROBA_PORT=8080", "HIROBA_ACCESS=open", "HIROBA_ROOMS_TOPOLOGY=sfu",
+		"HIROBA_METRICS_PUBLIC=true",
 	}, "serve")
 	network.Server.Enter(command)
 	command.Stderr = t.Output()
@@ -226,6 +228,7 @@ func (s *stage) collectAll() {
 		r.samples = r.collect()
 	}
 	s.publisher.samples = evaluate[[]sent](s.publisher.page, `lab.samples`)
+	s.metrics = evaluate[string](s.publisher.page, `fetch('/metrics').then((r) => r.text())`)
 	s.end()
 }
 
@@ -254,12 +257,13 @@ func (s *stage) report(r *receiver, whole span, settle time.Duration) {
 	line("frames     %.1f a second of %.1f encoded; the camera has %.1f", r.frameRate(whole), encoded, camera)
 	line("delay      p50 %d ms, p95 %d ms", p50.Milliseconds(), p95.Milliseconds())
 	line("link       %.0f of %s, after %v", got/1000, kilobits(r.link.Down.Shape().Rate), settle)
+	line("           %s", r.seconds(whole))
 	line("packets    %d lost, %d overflowed, %d cut off; %d NACKs, %d PLIs", lost, overflowed, severed, last.NACKs-first.NACKs, last.PLIs-first.PLIs)
 	line("sound      %.2f %% concealed", 100*r.concealment(whole))
 	s.t.Logf("%s, %.0f s:%s", r.name, whole.seconds(), b.String())
 }
 
-// reportPublisher prints what the publisher sent. A camera that stutters is the
+// reportPublisher prints what the publisher sent and the SFU counted. A camera that stutters is the
 // machine's fault, and then nothing else is worth reading.
 func (s *stage) reportPublisher(whole span) {
 	s.t.Helper()
@@ -275,6 +279,14 @@ func (s *stage) reportPublisher(whole span) {
 	if limits := p.limits(whole); limits != "" {
 		line += "; limited: " + limits
 	}
+	var counts []string
+	for metric := range strings.Lines(s.metrics) {
+		metric, found := strings.CutPrefix(strings.TrimSpace(metric), "hiroba_sfu_")
+		if found && !strings.HasSuffix(metric, " 0") {
+			counts = append(counts, metric)
+		}
+	}
+	s.t.Logf("the SFU counted: %s", strings.Join(counts, ", "))
 	s.t.Logf("the publisher: %s; sound %.0f kbit/s", line, p.audioRate(whole)/1000)
 }
 
