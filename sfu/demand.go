@@ -24,6 +24,7 @@ func (t *track) ask(now time.Time) {
 	}
 	wanted := asking{known: true, layers: t.source.wanted(now)}
 	if t.source.asked == wanted {
+		t.source.expect(wanted) // streams may have come since
 		return
 	}
 	first := !t.source.asked.known
@@ -41,5 +42,16 @@ func (t *track) ask(now time.Time) {
 		t.source.linger(now)
 		return
 	}
+	t.source.expect(wanted)
 	t.peer.listener.Demand(d)
+}
+
+// expect notes at the streams what the publisher was told: one that sends more
+// than anybody receives does not get far with it.
+func (s *source) expect(told asking) {
+	for i, in := range s.list() {
+		if in != nil && i < len(told.layers) {
+			in.unwanted.Store(!told.layers[i])
+		}
+	}
 }

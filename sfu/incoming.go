@@ -60,6 +60,7 @@ type incoming struct {
 	redundancy *redundancy
 	redWanted  atomic.Int32 // how many receivers want it
 	muted      atomic.Bool
+	unwanted   atomic.Bool              // the publisher was told that nobody receives this
 	heard      atomic.Int64             // when the last packet came, Unix nanoseconds
 	loudest    atomic.Uint32            // level since the last look, in -dBov
 	current    atomic.Pointer[codecKey] // what is sent now
@@ -149,6 +150,10 @@ func (in *incoming) receive(p *packet, n int) {
 	}
 	if !in.follow(p.header.PayloadType, func() time.Time { return now }) {
 		in.metrics.dropped.WithLabelValues("codec").Inc()
+		return
+	}
+	if in.unwanted.Load() && !in.followed() {
+		in.metrics.dropped.WithLabelValues("unwanted").Inc()
 		return
 	}
 	if len(p.level) == 1 {
@@ -367,6 +372,16 @@ func (in *incoming) remove(o *outgoing) {
 		in.receivers[i] = slices.Delete(in.receivers[i], at, at+1)
 		in.audience[i].Add(-1)
 	}
+}
+
+// followed says whether anybody receives this, or waits for it.
+func (in *incoming) followed() bool {
+	for i := range in.audience {
+		if in.audience[i].Load() > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // cached finds a packet by its sequence number; the caller releases it.
