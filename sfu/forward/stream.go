@@ -123,18 +123,12 @@ func (s *Stream) write(now time.Time, in int64, timestamp uint32) (outSeq uint16
 		current.out = s.newest + 1
 		s.startTime(current, now, timestamp)
 	}
+	if in > current.newest {
+		current = s.leap(now, in, timestamp)
+	}
 	out, ok := s.number(current, in)
-	if !ok {
+	if !ok || out > s.newest && s.behind(current, timestamp) {
 		return 0, 0, false
-	}
-	if out > s.newest+lossMost {
-		out = s.newest + 2 // something is missing
-		current = s.rejoin(in, out)
-	}
-	if out > s.newest && int32(timestamp+current.timestamp-s.timestamp) < -int32(backMost*s.clockRate) {
-		current = s.rejoin(in, out)
-		current.aligned = false
-		s.startTime(current, now, timestamp)
 	}
 	current.newest = max(current.newest, in)
 	outTimestamp = timestamp + current.timestamp
@@ -148,18 +142,36 @@ func (s *Stream) write(now time.Time, in int64, timestamp uint32) (outSeq uint16
 	return uint16(out), outTimestamp, true
 }
 
-// rejoin begins another era of the current source with the packet in, to be
-// written as out: its numbers or its clock have leapt. What was written before
-// keeps its names.
-func (s *Stream) rejoin(in, out int64) *era {
-	before := s.eras[0]
+// leap begins another era of the current source if its numbers or its clock have
+// leapt with the packet in, which is newer than all before. What was written
+// before keeps its names.
+func (s *Stream) leap(now time.Time, in int64, timestamp uint32) *era {
+	current := &s.eras[0]
+	out := current.out + in - current.first - current.skipped
+	far, behind := out > s.newest+lossMost, s.behind(current, timestamp)
+	if !far && !behind {
+		return current
+	}
+	if far {
+		out = s.newest + 2 // something is missing
+	}
+	next := *current
+	next.first, next.out, next.newest = in, out, in
+	next.skipped, next.skips = 0, ledger{}
 	copy(s.eras[1:], s.eras[:])
 	s.count = min(s.count+1, erasKept)
-	s.eras[0] = era{
-		id: before.id, first: in, out: out, newest: in, layered: before.layered,
-		timestamp: before.timestamp, timeline: before.timeline, aligned: before.aligned,
+	s.eras[0] = next
+	if behind {
+		current.aligned = false
+		s.startTime(current, now, timestamp)
 	}
-	return &s.eras[0]
+	return current
+}
+
+// behind says whether a packet of an era, sent next, would set the stream back
+// in time.
+func (s *Stream) behind(e *era, timestamp uint32) bool {
+	return int32(timestamp+e.timestamp-s.timestamp) < -int32(backMost*s.clockRate)
 }
 
 // Drop leaves a packet of the current source out of the stream on purpose:
