@@ -16,6 +16,7 @@ import (
 	"github.com/pion/logging"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 const (
@@ -39,6 +40,7 @@ type engine struct {
 	certificate  webrtc.Certificate
 	udp          ice.UDPMux
 	tcp          ice.TCPMux
+	refused      prometheus.Counter // addresses
 }
 
 func newEngine(config Config) (*engine, error) {
@@ -55,7 +57,11 @@ func newEngine(config Config) (*engine, error) {
 		return nil, err
 	}
 
-	e := &engine{interceptors: interceptors, certificate: *certificate}
+	e := &engine{interceptors: interceptors, certificate: *certificate, refused: prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "hiroba_sfu_addresses_refused_total",
+		Help: "Addresses of clients that were not kept, since their connection had too many.",
+	})}
+	config.Registerer.MustRegister(e.refused)
 	var muxes []ice.UDPMux
 	for _, conn := range config.UDP {
 		muxes = append(muxes, ice.NewUDPMuxDefault(ice.UDPMuxParams{
@@ -144,8 +150,8 @@ func (e *engine) close() error {
 
 // connection makes one PeerConnection, and the API to make its senders with:
 // what was negotiated for the one is known to the other. Incoming packets wait
-// in the intake's buffers.
-func (e *engine) connection(intake *intake) (*webrtc.PeerConnection, *webrtc.API, error) {
+// in the intake's buffers; the client's addresses are counted.
+func (e *engine) connection(intake *intake, addresses *addresses) (*webrtc.PeerConnection, *webrtc.API, error) {
 	media, err := newMediaEngine()
 	if err != nil {
 		return nil, nil, err
@@ -153,6 +159,8 @@ func (e *engine) connection(intake *intake) (*webrtc.PeerConnection, *webrtc.API
 	settings := e.settings
 	settings.BufferFactory = intake.buffer
 	settings.SetICEBindingRequestHandler(new(follower).checked)
+	addresses.refused = e.refused
+	settings.SetRemoteIPFilter(addresses.admit)
 	api := webrtc.NewAPI(
 		webrtc.WithMediaEngine(media),
 		webrtc.WithInterceptorRegistry(e.interceptors),

@@ -73,6 +73,7 @@ type Peer struct {
 	api      *webrtc.API // the pc's
 	worker   *worker
 	clock    peerClock
+	reached  addresses
 	data     data
 	loops    sync.WaitGroup
 	done     chan struct{} // closed when Close is through
@@ -113,7 +114,7 @@ func (s *SFU) Join(roomName, id string, listener Listener) (*Peer, error) {
 		incoming: map[string]map[string]*incoming{}, mids: map[string]bool{}, done: make(chan struct{}),
 	}
 	var err error
-	if p.pc, p.api, err = s.engine.connection(newIntake(s.metrics, p.flooded, p.feedback)); err != nil {
+	if p.pc, p.api, err = s.engine.connection(newIntake(s.metrics, p.flooded, p.feedback), &p.reached); err != nil {
 		return nil, fmt.Errorf("sfu: making a PeerConnection: %w", err)
 	}
 	s.mu.Lock()
@@ -225,6 +226,8 @@ func (p *Peer) connectionChanged(state webrtc.PeerConnectionState) {
 	}
 	p.tellConnected()
 	switch state {
+	case webrtc.PeerConnectionStateConnecting: // for the first time, or by an ICE restart
+		p.reached.restarted()
 	case webrtc.PeerConnectionStateConnected:
 		p.connected = true
 		for _, s := range p.slots {
