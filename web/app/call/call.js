@@ -20,6 +20,7 @@ import { moderates } from './rights.js';
 import { Settings } from './settings.js';
 import { Stage } from './stage.js';
 import { Status } from './status.js';
+import { Stills } from './stills.js';
 import { Toasts } from './toasts.js';
 import { keepAwake } from './wake-lock.js';
 
@@ -76,8 +77,9 @@ export class Call extends Component {
   #offs = [];
   /** @type {ReadonlySet<string>} */
   #speakers = new Set();
-  /** @type {Set<string>} */
-  #unplayable = new Set();
+  /** Why tracks are not received, by their ids. @type {Map<string, import('/sdk/hiroba.js').Why>} */
+  #whys = new Map();
+  #stills = new Stills();
   #wasConnected = false;
   #lostBecause = '';
 
@@ -142,7 +144,7 @@ export class Call extends Component {
     const sharing = this.#publisher?.sharing ?? false;
     const over = room.state === 'lost' || room.state === 'closed';
     const moderating = !over && moderates(room.self);
-    const scene = { room, own, sharing, over, speakers: this.#speakers, unplayable: this.#unplayable };
+    const scene = { room, own, sharing, over, speakers: this.#speakers, whys: this.#whys, stills: this.#stills };
     const people = peopleOf(scene);
     const others = people.filter((person) => !person.self);
     const present = others.some((person) => !person.away);
@@ -265,6 +267,8 @@ export class Call extends Component {
       }),
       room.on('track-removed', (track, peer) => {
         if (peer === room.self) moderated.stopped(track);
+        this.#whys.delete(track.id);
+        this.#stills.drop(track.id);
         this.changed();
       }),
     ];
@@ -274,9 +278,11 @@ export class Call extends Component {
   #followTracks(room) {
     return [
       room.on('track-published', () => this.changed()),
-      room.on('media', ({ track, why }) => {
-        if (why === 'CODEC_NOT_NEGOTIATED') this.#unplayable.add(track.id);
-        else this.#unplayable.delete(track.id);
+      room.on('media', (change) => {
+        const { track, why } = change;
+        this.#stills.follow(change);
+        if (why) this.#whys.set(track.id, why);
+        else this.#whys.delete(track.id);
         this.changed();
       }),
       room.on('speakers', (peers) => {
@@ -312,7 +318,8 @@ export class Call extends Component {
     this.#moderator = null;
     this.#room = null;
     this.#speakers = new Set();
-    this.#unplayable = new Set();
+    this.#whys.clear();
+    this.#stills.clear();
     this.#lostBecause = '';
   }
 

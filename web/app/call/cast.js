@@ -3,6 +3,7 @@ import { moderates } from './rights.js';
 
 /** @typedef {import('/sdk/hiroba.js').Room} Room */
 /** @typedef {import('/sdk/hiroba.js').Peer} Peer */
+/** @typedef {import('/sdk/hiroba.js').Why} Why */
 /** @typedef {import('./tile.js').Tile} Tile */
 /** @typedef {import('./people.js').Person} Person */
 /** @typedef {import('../devices/local-media.js').OwnMedia} OwnMedia */
@@ -16,7 +17,8 @@ import { moderates } from './rights.js';
  * @property {boolean} sharing we share our screen
  * @property {boolean} over the room is lost: no picture will come any more
  * @property {ReadonlySet<string>} speakers peer ids
- * @property {ReadonlySet<string>} unplayable ids of tracks that this browser cannot decode
+ * @property {ReadonlyMap<string, Why>} whys why tracks are not received, by their ids
+ * @property {Pick<import('./stills.js').Stills, 'of'>} stills
  */
 
 /**
@@ -27,7 +29,8 @@ import { moderates } from './rights.js';
  * @param {Scene} scene
  * @returns {Tile[]}
  */
-export function tilesOf({ room, own, over, speakers, unplayable }) {
+export function tilesOf({ room, own, over, speakers, whys, stills }) {
+  const picture = (/** @type {string} */ track) => room.media(track) ?? stills.of(track);
   const tiles = [selfTile(room.self, own, speakers)];
   const coming = !over && room.self.grants.includes('subscribe');
   for (const peer of room.peers.values()) {
@@ -41,9 +44,9 @@ export function tilesOf({ room, own, over, speakers, unplayable }) {
       self: false,
       kind: 'camera',
       track: camera?.id ?? null,
-      media: camera && !camera.muted ? room.media(camera.id) : null,
+      media: camera && !camera.muted ? picture(camera.id) : null,
       expected: camera !== null && !camera.muted && coming,
-      unplayable: camera !== null && unplayable.has(camera.id),
+      ...hindrance(camera && whys.get(camera.id)),
       silent: !hasMicrophone(peer),
       speaking: speakers.has(peer.id),
     });
@@ -55,9 +58,9 @@ export function tilesOf({ room, own, over, speakers, unplayable }) {
         self: false,
         kind: 'screen',
         track: screen.id,
-        media: screen.muted ? null : room.media(screen.id),
+        media: screen.muted ? null : picture(screen.id),
         expected: !screen.muted && coming,
-        unplayable: unplayable.has(screen.id),
+        ...hindrance(whys.get(screen.id)),
         silent: false,
         speaking: false,
       });
@@ -124,6 +127,11 @@ export function isOn(source) {
   return source.wanted && source.track !== null;
 }
 
+/** @param {Why | null} [why] */
+function hindrance(why) {
+  return { unplayable: why === 'CODEC_NOT_NEGOTIATED', starved: why === 'BANDWIDTH' };
+}
+
 /**
  * @param {Pick<Peer, 'id' | 'name'>} self
  * @param {OwnMedia} own
@@ -140,7 +148,7 @@ function selfTile(self, own, speakers) {
     track: null,
     media: own.camera.wanted ? own.camera.track : null,
     expected: isOn(own.camera),
-    unplayable: false,
+    ...hindrance(null),
     silent: !isOn(own.microphone),
     speaking: speakers.has(self.id),
   };

@@ -1,5 +1,6 @@
 import { Component } from '../component.js';
 import { h, setText } from '../dom.js';
+import { Attention } from './attention.js';
 import { dragToCorner, inCorner } from './floating.js';
 import { Invite } from './invite.js';
 import { arrange, GAP } from './layout.js';
@@ -31,6 +32,7 @@ import { TileElement } from './tile.js';
  * @property {number} width in device pixels
  * @property {number} height
  * @property {number} priority
+ * @property {boolean} paused nobody looks at the page
  */
 
 /** A picture whose aspect is not known counts as neither wide nor upright. */
@@ -68,8 +70,11 @@ export class Stage extends Component {
   /** @type {Map<string, number>} */
   #aspects = new Map();
   #size = { width: 0, height: 0 };
+  /** @type {Attention | null} */
+  #attention = null;
   #settling = 0;
   #told = '';
+  #toldLooking = true;
 
   constructor() {
     super({ tiles: [], alone: true, link: '' });
@@ -93,6 +98,9 @@ export class Stage extends Component {
       requestAnimationFrame(() => this.removeAttribute('data-still'));
     });
     observer.observe(this);
+    this.#attention = new Attention(this.life);
+    this.#attention.addEventListener('change', () => this.changed());
+    this.#followDensity();
     this.life.addEventListener('abort', () => {
       observer.disconnect();
       clearTimeout(this.#settling);
@@ -155,6 +163,15 @@ export class Stage extends Component {
       placed.set(self.key, { tile: self, box: { ...box, x: box.x + left }, main: false });
     }
     return placed;
+  }
+
+  /** A window that is moved to another screen has other device pixels. */
+  #followDensity() {
+    const media = matchMedia(`(resolution: ${devicePixelRatio}dppx)`);
+    media.addEventListener('change', () => {
+      this.changed();
+      this.#followDensity();
+    }, { once: true, signal: this.life });
   }
 
   /** @param {ReadonlySet<string>} present everything else is gone */
@@ -250,6 +267,7 @@ export class Stage extends Component {
 
   /** @param {Map<string, Placed>} placed */
   #tellShown(placed) {
+    const looking = this.#attention?.looking ?? true;
     /** @type {Shown[]} */
     const shown = [];
     for (const { tile, box, main } of placed.values()) {
@@ -259,13 +277,15 @@ export class Stage extends Component {
         width: Math.round(box.width * devicePixelRatio),
         height: Math.round(box.height * devicePixelRatio),
         priority: !tile.expected ? PRIORITY.off : main ? PRIORITY.main : PRIORITY.other,
+        paused: !looking,
       });
     }
     const told = JSON.stringify(shown);
     if (told === this.#told) return;
     this.#told = told;
     clearTimeout(this.#settling);
-    this.#settling = setTimeout(() => this.emit('shown', shown), SETTLE_MS);
+    this.#settling = setTimeout(() => this.emit('shown', shown), looking === this.#toldLooking ? SETTLE_MS : 0);
+    this.#toldLooking = looking;
   }
 }
 

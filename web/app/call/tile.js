@@ -16,6 +16,7 @@ import { Picture } from './picture.js';
  * @property {string | null} track id of the video track; null without one
  * @property {MediaStreamTrack | null} media the picture, while there is one
  * @property {boolean} expected the picture is on, so it should come
+ * @property {boolean} starved the way to us does not carry even the smallest picture now
  * @property {boolean} unplayable this browser has no decoder for the picture
  * @property {boolean} silent the microphone is off, or there is none
  * @property {boolean} speaking
@@ -120,11 +121,12 @@ export class TileElement extends Component {
     const weak = playing && this.#stalledLooks >= STALLED_LOOKS;
     let note = '';
     if (tile.unplayable) note = 'Your browser cannot play this picture';
+    else if (tile.starved) note = tile.kind === 'screen' ? 'The screen waits for a better connection' : 'Their picture waits for a better connection';
     else if (weak) note = 'Weak link';
     else if (tile.expected && !playing) note = tile.kind === 'screen' ? 'The screen is coming…' : 'Connecting…';
     setText(this.#note, note);
     this.#note.hidden = !note;
-    setAttribute(this, 'data-link', weak ? 'weak' : note && !tile.unplayable ? 'connecting' : null);
+    setAttribute(this, 'data-link', weak ? 'weak' : note && !tile.unplayable && !tile.starved ? 'connecting' : null);
   }
 
   #resized() {

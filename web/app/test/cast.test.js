@@ -19,7 +19,7 @@ function scene(tracks, more = {}) {
     media: (/** @type {string} */ id) => (tracks.find((track) => track.id === id)?.media ? `media of ${id}` : null),
   };
   const own = { camera: OFF, microphone: OFF, devices: [], chosen: { camera: '', microphone: '', speaker: '' } };
-  return /** @type {any} */ ({ room, own, sharing: false, over: false, speakers: new Set(), unplayable: new Set(), ...more });
+  return /** @type {any} */ ({ room, own, sharing: false, over: false, speakers: new Set(), whys: new Map(), stills: { of: () => null }, ...more });
 }
 
 const CAMERA = { id: 'c', kind: 'video', source: 'camera' };
@@ -34,7 +34,11 @@ for (const { name, tracks, more, want } of [
   { name: 'microphone off', tracks: [{ ...MICROPHONE, muted: true }], want: { silent: true } },
   { name: 'only the sound of a screen', tracks: [{ id: 'sa', kind: 'audio', source: 'screen-audio' }], want: { silent: true } },
   { name: 'speaking', tracks: [MICROPHONE], more: { speakers: new Set(['p1']) }, want: { speaking: true } },
-  { name: 'a codec we do not have', tracks: [CAMERA], more: { unplayable: new Set(['c']) }, want: { unplayable: true } },
+  { name: 'a codec we do not have', tracks: [CAMERA], more: { whys: new Map([['c', 'CODEC_NOT_NEGOTIATED']]) }, want: { unplayable: true, starved: false } },
+  { name: 'paused while nobody looked', tracks: [CAMERA], more: { stills: { of: () => 'its last picture' } }, want: { media: 'its last picture' } },
+  { name: 'off while nobody looked', tracks: [{ ...CAMERA, muted: true }], more: { stills: { of: () => 'its last picture' } }, want: { media: null } },
+  { name: 'a link that carries no picture', tracks: [CAMERA], more: { whys: new Map([['c', 'BANDWIDTH']]) }, want: { starved: true, unplayable: false, expected: true } },
+  { name: 'a link that carries another picture', tracks: [CAMERA], more: { whys: new Map([['x', 'BANDWIDTH']]) }, want: { starved: false } },
   { name: 'the room is lost', tracks: [CAMERA], more: { over: true }, want: { expected: false } },
 ]) {
   test(`tile: ${name}`, () => {
