@@ -17,5 +17,15 @@ export function videoCodecs<C extends Codec>(capabilities: C[], first?: VideoCod
  * @returns {C[]}
  */
 export function audioCodecs<C extends Codec>(capabilities: C[]): C[];
+/**
+ * Has a section that has not been offered yet list what is worth offering.
+ *
+ * @param {RTCRtpTransceiver} transceiver
+ * @param {MediaKind} kind
+ * @param {RTCRtpCapabilities | null} capabilities
+ * @param {VideoCodec} [first]
+ */
+export function preferCodecs(transceiver: RTCRtpTransceiver, kind: MediaKind, capabilities: RTCRtpCapabilities | null, first?: VideoCodec): void;
 export type VideoCodec = "VP8" | "VP9" | "H264" | "AV1";
 export type Codec = Pick<RTCRtpCodec, "mimeType" | "sdpFmtpLine">;
+import type { MediaKind } from './media.js';

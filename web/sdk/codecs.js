@@ -3,6 +3,8 @@
  * every section; what nobody forwards only makes the offer large.
  */
 
+/** @import { MediaKind } from './media.js' */
+
 /**
  * @typedef {'VP8' | 'VP9' | 'H264' | 'AV1'} VideoCodec
  * @typedef {Pick<RTCRtpCodec, 'mimeType' | 'sdpFmtpLine'>} Codec
@@ -41,6 +43,21 @@ export function videoCodecs(capabilities, first = 'VP8') {
 export function audioCodecs(capabilities) {
   // Redundant Opus second: it is taken when the server sends it, and not sent.
   return ['audio/opus', 'audio/red'].flatMap((type) => capabilities.filter((codec) => is(codec, type)));
+}
+
+/**
+ * Has a section that has not been offered yet list what is worth offering.
+ *
+ * @param {RTCRtpTransceiver} transceiver
+ * @param {MediaKind} kind
+ * @param {RTCRtpCapabilities | null} capabilities
+ * @param {VideoCodec} [first]
+ */
+export function preferCodecs(transceiver, kind, capabilities, first) {
+  const all = capabilities?.codecs ?? [];
+  const codecs = kind === 'audio' ? audioCodecs(all) : videoCodecs(all, first);
+  // An older browser without this offers all it has, which works too.
+  if (codecs.length > 0 && 'setCodecPreferences' in transceiver) transceiver.setCodecPreferences(codecs);
 }
 
 /**

@@ -1,5 +1,6 @@
+import { preferCodecs } from './codecs.js';
 import { readLabels, withLabels } from './labels.js';
-import { maxBitrate, preferCodecs } from './media.js';
+import { maxBitrate } from './layers.js';
 import { progressOf } from './progress.js';
 
 /** @import { VideoCodec } from './codecs.js' */

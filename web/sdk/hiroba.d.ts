@@ -14,6 +14,7 @@ export type Reconnecting = import("./attachment.js").Reconnecting;
 export type TransportName = import("./carrier.js").TransportName;
 export type SendOptions = import("./data.js").SendOptions;
 export type HirobaErrorCode = import("./errors.js").HirobaErrorCode;
+export type Demand = import("./layers.js").Demand;
 export type PublishOptions = import("./publication.js").PublishOptions;
 export type MediaChange = import("./reception.js").MediaChange;
 export type ConnectOptions = import("./room.js").ConnectOptions;

@@ -48,6 +48,7 @@ export function connect(options) {
 /** @typedef {import('./carrier.js').TransportName} TransportName */
 /** @typedef {import('./data.js').SendOptions} SendOptions */
 /** @typedef {import('./errors.js').HirobaErrorCode} HirobaErrorCode */
+/** @typedef {import('./layers.js').Demand} Demand */
 /** @typedef {import('./publication.js').PublishOptions} PublishOptions */
 /** @typedef {import('./reception.js').MediaChange} MediaChange */
 /** @typedef {import('./room.js').ConnectOptions} ConnectOptions */

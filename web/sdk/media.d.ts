@@ -1,18 +1,17 @@
+/** @import { Candidate, Encoding } from './messages.js' */
+/** @import { Demand } from './layers.js' */
+/** @import { Progress } from './progress.js' */
+/** @import { Sending } from './sending-section.js' */
+/** @typedef {'audio' | 'video'} MediaKind */
 /**
- * @param {MediaKind} kind
- * @param {string} source
- * @returns {number | undefined} bit/s; undefined: as the browser likes
+ * @typedef {object} MediaCalls
+ * @property {(candidate: Candidate) => void} candidate  one to send to the SFU; an empty one is the last
+ * @property {(error: Error) => void} badCandidate  the browser refused one of the SFU's
+ * @property {() => void} state  `state` has changed
+ * @property {() => void} interrupted  nothing is heard from the SFU; that may pass
+ * @property {() => void} failed  ICE found no path; a restart may
+ * @property {() => void} dead  DTLS was closed or has failed: nothing repairs that
  */
-export function maxBitrate(kind: MediaKind, source: string): number | undefined;
-/**
- * Has a section that has not been offered yet list what is worth offering.
- *
- * @param {RTCRtpTransceiver} transceiver
- * @param {MediaKind} kind
- * @param {RTCRtpCapabilities | null} capabilities
- * @param {VideoCodec} [first]
- */
-export function preferCodecs(transceiver: RTCRtpTransceiver, kind: MediaKind, capabilities: RTCRtpCapabilities | null, first?: VideoCodec): void;
 /**
  * Media is the PeerConnection to the SFU: sending sections, slots and
  * candidates. It makes offers and takes answers; who says them to whom and in
@@ -46,7 +45,28 @@ export class Media {
      * @param {Sending} sending
      * @returns {Promise<RTCRtpTransceiver>}
      */
-    send({ track, source, codec }: Sending): Promise<RTCRtpTransceiver>;
+    send(sending: Sending): Promise<RTCRtpTransceiver>;
+    /**
+     * @param {RTCRtpTransceiver} transceiver
+     * @returns {Encoding[] | undefined} what a section sends at once, the smallest first; undefined of audio
+     */
+    encodings(transceiver: RTCRtpTransceiver): Encoding[] | undefined;
+    /**
+     * Sends of a section no more than is needed, from now on and without an offer.
+     *
+     * @param {RTCRtpTransceiver} transceiver
+     * @param {Demand} demand
+     * @returns {Promise<void>} resolves when the browser does so
+     */
+    demand(transceiver: RTCRtpTransceiver, demand: Demand): Promise<void>;
+    /**
+     * Has a section encode what its source, which is another one, has to give.
+     *
+     * @param {RTCRtpTransceiver} transceiver
+     * @param {MediaStreamTrack} track
+     * @returns {Promise<boolean>} whether encodings() is different now
+     */
+    fit(transceiver: RTCRtpTransceiver, track: MediaStreamTrack): Promise<boolean>;
     /**
      * Holds back what is sent, or lets it go again, from now on and without an
      * offer: while two peers have a direct connection, the SFU needs nothing. A
@@ -116,25 +136,6 @@ export class Media {
     #private;
 }
 export type MediaKind = "audio" | "video";
-/**
- * What a sending section is for.
- */
-export type Sending = {
-    track: MediaStreamTrack;
-    source: string;
-    /**
-     * the codec to prefer; VP8 unless told
-     */
-    codec?: VideoCodec | undefined;
-};
-/**
- * bps: the most it takes
- */
-export type Sender = {
-    transceiver: RTCRtpTransceiver;
-    codec?: VideoCodec;
-    bps?: number;
-};
 export type MediaCalls = {
     /**
      * one to send to the SFU; an empty one is the last
@@ -161,6 +162,8 @@ export type MediaCalls = {
      */
     dead: () => void;
 };
-import type { VideoCodec } from './codecs.js';
+import type { Sending } from './sending-section.js';
+import type { Encoding } from './messages.js';
+import type { Demand } from './layers.js';
 import type { Progress } from './progress.js';
 import type { Candidate } from './messages.js';

@@ -1,22 +1,13 @@
-import { audioCodecs, videoCodecs } from './codecs.js';
+import { preferCodecs } from './codecs.js';
 import { progressOf } from './progress.js';
+import { SendingSection } from './sending-section.js';
 
-/** @import { Candidate } from './messages.js' */
-/** @import { VideoCodec } from './codecs.js' */
+/** @import { Candidate, Encoding } from './messages.js' */
+/** @import { Demand } from './layers.js' */
 /** @import { Progress } from './progress.js' */
+/** @import { Sending } from './sending-section.js' */
 
 /** @typedef {'audio' | 'video'} MediaKind */
-
-/**
- * What a sending section is for.
- *
- * @typedef {object} Sending
- * @property {MediaStreamTrack} track
- * @property {string} source
- * @property {VideoCodec} [codec]  the codec to prefer; VP8 unless told
- */
-
-/** @typedef {{transceiver: RTCRtpTransceiver, codec?: VideoCodec, bps?: number}} Sender  bps: the most it takes */
 
 /**
  * @typedef {object} MediaCalls
@@ -27,10 +18,6 @@ import { progressOf } from './progress.js';
  * @property {() => void} failed  ICE found no path; a restart may
  * @property {() => void} dead  DTLS was closed or has failed: nothing repairs that
  */
-
-/** The most that one video encoding takes, in bit/s. */
-const CAMERA_BPS = 1_700_000;
-const SCREEN_BPS = 2_500_000;
 
 /**
  * Media is the PeerConnection to the SFU: sending sections, slots and
@@ -46,8 +33,8 @@ export class Media {
   #pc;
   #calls;
   #stop = new AbortController();
-  /** Sections that carry, or carried, a track of ours. @type {Sender[]} */
-  #senders = [];
+  /** Sections that carry, or carried, a track of ours. @type {SendingSection[]} */
+  #sending = [];
   /** Whether what is sent leaves for the SFU. */
   #fed = true;
   /** The change of encodings that is under way. @type {Promise<unknown>} */
@@ -106,27 +93,52 @@ export class Media {
    * @param {Sending} sending
    * @returns {Promise<RTCRtpTransceiver>}
    */
-  async send({ track, source, codec }) {
-    const kind = /** @type {MediaKind} */ (track.kind);
-    const bps = maxBitrate(kind, source);
-    // An answer may keep the order of codecs that a section had at first, so a
-    // section is used again for the same choice only.
-    const free = this.#senders.find(({ transceiver, codec: first }) =>
-      transceiver.direction === 'inactive' && transceiver.receiver.track.kind === kind && first === codec);
+  async send(sending) {
+    const free = this.#sending.find((section) => section.suits(sending));
     if (free) {
-      await free.transceiver.sender.replaceTrack(track);
-      free.transceiver.direction = 'sendonly';
-      free.bps = bps;
+      await free.reuse(sending);
       await this.#encode([free]);
       return free.transceiver;
     }
-    const transceiver = this.#pc.addTransceiver(track, {
-      direction: 'sendonly',
-      sendEncodings: [{ active: this.#fed, maxBitrate: bps }],
-    });
-    preferCodecs(transceiver, kind, RTCRtpSender.getCapabilities(kind), codec);
-    this.#senders.push({ transceiver, codec, bps });
-    return transceiver;
+    const section = SendingSection.open(this.#pc, sending, this.#fed);
+    this.#sending.push(section);
+    return section.transceiver;
+  }
+
+  /**
+   * @param {RTCRtpTransceiver} transceiver
+   * @returns {Encoding[] | undefined} what a section sends at once, the smallest first; undefined of audio
+   */
+  encodings(transceiver) {
+    return this.#section(transceiver)?.encodings;
+  }
+
+  /**
+   * Sends of a section no more than is needed, from now on and without an offer.
+   *
+   * @param {RTCRtpTransceiver} transceiver
+   * @param {Demand} demand
+   * @returns {Promise<void>} resolves when the browser does so
+   */
+  async demand(transceiver, demand) {
+    const section = this.#section(transceiver);
+    if (!section) return;
+    section.want(demand);
+    await this.#encode([section]);
+  }
+
+  /**
+   * Has a section encode what its source, which is another one, has to give.
+   *
+   * @param {RTCRtpTransceiver} transceiver
+   * @param {MediaStreamTrack} track
+   * @returns {Promise<boolean>} whether encodings() is different now
+   */
+  async fit(transceiver, track) {
+    const section = this.#section(transceiver);
+    if (!section?.fit(track)) return false;
+    await this.#encode([section]);
+    return true;
   }
 
   /**
@@ -140,7 +152,7 @@ export class Media {
   async feed(on) {
     if (on === this.#fed || this.#stop.signal.aborted) return;
     this.#fed = on;
-    await this.#encode(this.#senders);
+    await this.#encode(this.#sending);
   }
 
   /**
@@ -270,21 +282,20 @@ export class Media {
     this.#pc.close();
   }
 
+  /** @param {RTCRtpTransceiver} transceiver */
+  #section(transceiver) {
+    return this.#sending.find((section) => section.transceiver === transceiver);
+  }
+
   /**
-   * Has sections encode as they should now. One change at a time: parameters
-   * that are read while others are being set are yesterday's.
+   * Has sections encode as they should now, in line with what was asked before.
    *
-   * @param {Sender[]} senders
+   * @param {SendingSection[]} sections
    */
-  #encode(senders) {
-    const turn = this.#encoding.then(() => Promise.all(senders.map(async ({ transceiver: { sender }, bps }) => {
-      const parameters = sender.getParameters();
-      for (const encoding of parameters.encodings) {
-        encoding.active = this.#fed;
-        if (bps) encoding.maxBitrate = bps;
-      }
-      await sender.setParameters(parameters);
-    })));
+  #encode(sections) {
+    const turn = this.#encoding.then(async () => {
+      await Promise.all(sections.map((section) => section.encode(this.#fed)));
+    });
     this.#encoding = turn.catch(() => {});
     return turn;
   }
@@ -320,29 +331,4 @@ export class Media {
     if (this.#outgoing) this.#outgoing.push(init);
     else this.#calls.candidate(init);
   }
-}
-
-/**
- * @param {MediaKind} kind
- * @param {string} source
- * @returns {number | undefined} bit/s; undefined: as the browser likes
- */
-export function maxBitrate(kind, source) {
-  if (kind === 'audio') return undefined;
-  return source === 'screen' ? SCREEN_BPS : CAMERA_BPS;
-}
-
-/**
- * Has a section that has not been offered yet list what is worth offering.
- *
- * @param {RTCRtpTransceiver} transceiver
- * @param {MediaKind} kind
- * @param {RTCRtpCapabilities | null} capabilities
- * @param {VideoCodec} [first]
- */
-export function preferCodecs(transceiver, kind, capabilities, first) {
-  const all = capabilities?.codecs ?? [];
-  const codecs = kind === 'audio' ? audioCodecs(all) : videoCodecs(all, first);
-  // An older browser without this offers all it has, which works too.
-  if (codecs.length > 0 && 'setCodecPreferences' in transceiver) transceiver.setCodecPreferences(codecs);
 }

@@ -28,6 +28,13 @@ export class Negotiation {
      */
     run(change: Change): Promise<void>;
     /**
+     * Does something that must not meet an offer, when its turn has come.
+     *
+     * @param {() => Promise<void>} work
+     * @returns {Promise<void>}
+     */
+    between(work: () => Promise<void>): Promise<void>;
+    /**
      * Fails what is in line and what comes later.
      *
      * @param {HirobaError} error

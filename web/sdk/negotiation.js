@@ -50,6 +50,21 @@ export class Negotiation {
   }
 
   /**
+   * Does something that must not meet an offer, when its turn has come.
+   *
+   * @param {() => Promise<void>} work
+   * @returns {Promise<void>}
+   */
+  between(work) {
+    const turn = this.#tail.then(() => {
+      if (this.#ended) throw this.#ended;
+      return work();
+    });
+    this.#tail = turn.catch(() => {});
+    return turn;
+  }
+
+  /**
    * Fails what is in line and what comes later.
    *
    * @param {HirobaError} error

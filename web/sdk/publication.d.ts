@@ -1,6 +1,7 @@
 /** @import { MediaKind } from './media.js' */
 /** @import { Peer } from './roster.js' */
 /** @import { VideoCodec } from './codecs.js' */
+/** @import { Demand } from './layers.js' */
 /**
  * How to publish a track.
  *
@@ -9,6 +10,8 @@
  *   application's; left out, `camera` for video and `microphone` for audio
  * @property {boolean} [muted]  start muted; left out, as the track is enabled or not
  * @property {VideoCodec} [codec]  the video codec to prefer; VP8 unless told
+ * @property {boolean} [simulcast]  send a camera in several sizes at once, so that everybody gets one that
+ *   suits them; true unless told. A screen has one size always
  */
 /**
  * All there is to know of a publication; Publications makes and keeps it.
@@ -21,6 +24,8 @@
  * @property {Peer} peer
  * @property {MediaStreamTrack | null} track
  * @property {VideoCodec} [codec]
+ * @property {boolean} [simulcast]
+ * @property {Demand} demand  what the server needs of it
  * @property {RTCRtpTransceiver | null} transceiver  the section that carries it
  */
 /**
@@ -52,6 +57,11 @@ export class Publication {
     get peer(): Peer;
     /** What is sent now; null after replace(null) or stop(). */
     get track(): MediaStreamTrack | null;
+    /**
+     * What anybody receives of it, by the server's word; the rest is not sent for
+     * now. A `demand` event tells of changes.
+     */
+    get demand(): Demand;
     /**
      * Sends silence or black at once, and has the server stop forwarding.
      *
@@ -90,6 +100,11 @@ export type PublishOptions = {
      * the video codec to prefer; VP8 unless told
      */
     codec?: VideoCodec | undefined;
+    /**
+     * send a camera in several sizes at once, so that everybody gets one that
+     * suits them; true unless told. A screen has one size always
+     */
+    simulcast?: boolean | undefined;
 };
 /**
  * All there is to know of a publication; Publications makes and keeps it.
@@ -105,6 +120,11 @@ export type PublicationState = {
     peer: Peer;
     track: MediaStreamTrack | null;
     codec?: VideoCodec | undefined;
+    simulcast?: boolean | undefined;
+    /**
+     * what the server needs of it
+     */
+    demand: Demand;
     /**
      * the section that carries it
      */
@@ -126,4 +146,5 @@ export type PublicationCalls = {
 };
 import type { MediaKind } from './media.js';
 import type { Peer } from './roster.js';
+import type { Demand } from './layers.js';
 import type { VideoCodec } from './codecs.js';

@@ -1,6 +1,7 @@
 /** @import { MediaKind } from './media.js' */
 /** @import { Peer } from './roster.js' */
 /** @import { VideoCodec } from './codecs.js' */
+/** @import { Demand } from './layers.js' */
 
 /**
  * How to publish a track.
@@ -10,6 +11,8 @@
  *   application's; left out, `camera` for video and `microphone` for audio
  * @property {boolean} [muted]  start muted; left out, as the track is enabled or not
  * @property {VideoCodec} [codec]  the video codec to prefer; VP8 unless told
+ * @property {boolean} [simulcast]  send a camera in several sizes at once, so that everybody gets one that
+ *   suits them; true unless told. A screen has one size always
  */
 
 /**
@@ -23,6 +26,8 @@
  * @property {Peer} peer
  * @property {MediaStreamTrack | null} track
  * @property {VideoCodec} [codec]
+ * @property {boolean} [simulcast]
+ * @property {Demand} demand  what the server needs of it
  * @property {RTCRtpTransceiver | null} transceiver  the section that carries it
  */
 
@@ -82,6 +87,14 @@ export class Publication {
   /** What is sent now; null after replace(null) or stop(). */
   get track() {
     return this.#state.track;
+  }
+
+  /**
+   * What anybody receives of it, by the server's word; the rest is not sent for
+   * now. A `demand` event tells of changes.
+   */
+  get demand() {
+    return this.#state.demand;
   }
 
   /**

@@ -1,3 +1,4 @@
+/** @import { Demand } from './layers.js' */
 /** @import { Link } from './link.js' */
 /** @import { Media, MediaKind } from './media.js' */
 /** @import { Negotiation } from './negotiation.js' */
@@ -56,6 +57,15 @@ export class Publications {
      * @param {wire.Track[]} [tracks]  in the order of offers()
      */
     named(tracks?: wire.Track[]): void;
+    /**
+     * Sends of a track what the server needs of it.
+     *
+     * @param {wire.TrackDemand} demand
+     * @returns {Publication | undefined} undefined while it has no such name
+     */
+    want({ track, paused, rids }: wire.TrackDemand): Publication | undefined;
+    /** Sends everything, until the server says what it needs: its word was lost. */
+    wantAll(): void;
     #private;
 }
 /**

@@ -1,6 +1,8 @@
 import { HirobaError } from './errors.js';
+import { ALL } from './layers.js';
 import { Publication } from './publication.js';
 
+/** @import { Demand } from './layers.js' */
 /** @import { Link } from './link.js' */
 /** @import { Media, MediaKind } from './media.js' */
 /** @import { Negotiation } from './negotiation.js' */
@@ -32,6 +34,8 @@ export class Publications {
   #active = [];
   /** @type {Map<string, Publication>} */
   #byId = new Map();
+  /** The server's word on what is needed, by track id; it may come before the id itself. @type {Map<string, Demand>} */
+  #demands = new Map();
   /** Is told whenever sent() is different. */
   #watcher = () => {};
 
@@ -91,6 +95,7 @@ export class Publications {
       kind: kind === 'audio' ? 'AUDIO' : 'VIDEO',
       source,
       muted,
+      encodings: transceiver ? this.#media.encodings(transceiver) : undefined,
     }));
   }
 
@@ -119,8 +124,33 @@ export class Publications {
       }
       state.id = id;
       this.#byId.set(id, handle);
+      const demand = this.#demands.get(id);
+      if (demand && demand !== state.demand) this.#want(state, demand);
+    }
+    for (const id of this.#demands.keys()) {
+      if (!this.#byId.has(id)) this.#demands.delete(id);
     }
     this.#watcher();
+  }
+
+  /**
+   * Sends of a track what the server needs of it.
+   *
+   * @param {wire.TrackDemand} demand
+   * @returns {Publication | undefined} undefined while it has no such name
+   */
+  want({ track = '', paused = false, rids = [] }) {
+    const demand = { paused, rids };
+    this.#demands.set(track, demand);
+    const entry = this.#active.find(({ state }) => state.id === track);
+    if (entry) this.#want(entry.state, demand);
+    return entry?.handle;
+  }
+
+  /** Sends everything, until the server says what it needs: its word was lost. */
+  wantAll() {
+    this.#demands.clear();
+    for (const { state } of this.#active) this.#want(state, ALL);
   }
 
   /**
@@ -129,7 +159,7 @@ export class Publications {
    * @param {Peer} peer
    * @returns {Entry}
    */
-  #create(track, { source, muted = !track.enabled, codec }, peer) {
+  #create(track, { source, muted = !track.enabled, codec, simulcast }, peer) {
     const kind = /** @type {MediaKind} */ (track.kind);
     /** @type {PublicationState} */
     const state = {
@@ -140,6 +170,8 @@ export class Publications {
       peer,
       track,
       codec,
+      simulcast,
+      demand: ALL,
       transceiver: null,
     };
     /** @type {Entry} */
@@ -150,7 +182,10 @@ export class Publications {
           await this.#link.request({ mute: { track: state.id, muted: state.muted } });
         },
         stop: () => this.#stop(entry),
-        replaced: () => this.#watcher(),
+        replaced: () => {
+          this.#watcher();
+          void this.#fit(state);
+        },
       }),
     };
     return entry;
@@ -159,9 +194,33 @@ export class Publications {
   /** @param {Entry} entry */
   async #attach(entry) {
     const { state } = entry;
-    if (!state.track) return;
-    state.transceiver = await this.#media.send({ track: state.track, source: state.source, codec: state.codec });
+    const { track, source, codec, simulcast } = state;
+    if (!track) return;
+    state.transceiver = await this.#media.send({ track, source, codec, simulcast });
     this.#active.push(entry);
+  }
+
+  /**
+   * @param {PublicationState} state
+   * @param {Demand} demand
+   */
+  #want(state, demand) {
+    state.demand = demand;
+    // It fails for a section that is just being closed, which then sends nothing.
+    if (state.transceiver) this.#media.demand(state.transceiver, demand).catch(() => {});
+  }
+
+  /**
+   * Another source may have another size.
+   *
+   * @param {PublicationState} state
+   */
+  async #fit({ transceiver, track }) {
+    try {
+      if (transceiver && track && await this.#media.fit(transceiver, track)) await this.#negotiation.between(() => this.#declare());
+    } catch {
+      // The server goes by the sizes that it sees, then.
+    }
   }
 
   /** @param {Entry} entry */
@@ -170,6 +229,7 @@ export class Publications {
     const { transceiver } = state;
     this.#active = this.#active.filter((other) => other !== entry);
     this.#byId.delete(state.id);
+    this.#demands.delete(state.id);
     state.transceiver = null;
     state.track = null;
     this.#watcher();

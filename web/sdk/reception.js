@@ -170,9 +170,10 @@ export class Reception {
 
   /** @param {MediaKind} kind */
   #missing(kind) {
+    const tracks = this.#roster.tracks().filter((track) => track.kind === kind);
     // Audio is heard whether or not its peer is shown.
-    const wanted = this.#roster.tracks().filter((track) =>
-      track.kind === kind && (kind === 'audio' || this.#view.has(track.id))).length;
+    const named = kind === 'audio' ? tracks : tracks.filter(({ id }) => this.#view.has(id));
+    const wanted = Math.min(named.length + this.#view.speakers, tracks.length);
     return slotsToOpen({ open: this.#media.slotCount(kind), wanted, limit: this.#limit(kind) });
   }
 
@@ -199,8 +200,8 @@ export class Reception {
     const direct = this.#direct(id);
     let why = carried?.why ?? '';
     if (direct) {
-      // A codec that the SFU cannot send here is no matter between two browsers.
-      if (why === 'CODEC_NOT_NEGOTIATED') why = '';
+      // What keeps the SFU from sending it is no matter between two browsers.
+      if (why === 'CODEC_NOT_NEGOTIATED' || why === 'BANDWIDTH') why = '';
       // Without a slot it has nobody else to say it.
       if (this.#roster.track(id)?.muted) why = 'MUTED';
     }

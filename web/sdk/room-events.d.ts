@@ -131,6 +131,7 @@ export type RoomEvents = {
     "track-published": [track: Track, peer: Peer];
     "track-updated": [track: Track, peer: Peer];
     "track-removed": [track: Track, peer: Peer];
+    "demand": [publication: Publication];
     "speakers": [peerIds: string[]];
     "media": [change: MediaChange];
     "message": [message: RoomMessage];
@@ -150,4 +151,5 @@ import type { RoomSettings } from './settings.js';
 import type { Topology } from './settings.js';
 import type { LeftReason } from './roster.js';
 import type { Track } from './roster.js';
+import type { Publication } from './publication.js';
 import type { MediaChange } from './reception.js';

@@ -5,6 +5,7 @@
 /** @import { Reconnecting } from './attachment.js' */
 /** @import { TransportName } from './carrier.js' */
 /** @import { MediaChange } from './reception.js' */
+/** @import { Publication } from './publication.js' */
 /** @import { LeftReason, Peer, Track } from './roster.js' */
 /** @import { RoomSettings, Topology } from './settings.js' */
 
@@ -102,6 +103,7 @@
  *   'track-published': [track: Track, peer: Peer],
  *   'track-updated': [track: Track, peer: Peer],
  *   'track-removed': [track: Track, peer: Peer],
+ *   'demand': [publication: Publication],
  *   'speakers': [peerIds: string[]],
  *   'media': [change: MediaChange],
  *   'message': [message: RoomMessage],

@@ -410,6 +410,7 @@ export class Room {
       const track = joined.tracks?.find((still) => still.id === id);
       this.#own(track ? { trackUpdated: { peer: this.#self.id, track } } : { trackRemoved: { peer: this.#self.id, track: id } });
     }
+    this.#publications.wantAll();
     this.#hall.catchUp(joined);
     this.#talk.catchUp(joined.history ?? [], this.#self.id);
     this.#direct.follow(joined.topology ?? {});
@@ -441,7 +442,7 @@ export class Room {
   /** @param {wire.ServerMessage} message  one that answers nothing */
   #handle(message) {
     if (this.#over) return;
-    const { slots, speakers, description, candidate, error, joined, accessExpiring, topology } = message;
+    const { slots, speakers, description, candidate, error, joined, accessExpiring, topology, trackDemand } = message;
     if (topology) this.#direct.follow(topology);
     if (slots) this.#reception.fill(slots);
     else if (speakers) this.#events.fire('speakers', speakers.peers ?? []);
@@ -450,8 +451,15 @@ export class Room {
     else if (description) this.#signalled({ from: description.from ?? '', description });
     else if (error) this.#refused(serverError(error));
     else if (joined?.snapshot) this.#catchUp(joined);
+    else if (trackDemand) this.#demanded(trackDemand);
     else if (accessExpiring) this.#events.fire('access-expiring', Number(accessExpiring.expiresMs ?? 0));
     else if (!this.#hall.apply(message) && !this.#own(message)) this.#follow(this.#roster.apply(message));
+  }
+
+  /** @param {wire.TrackDemand} demand */
+  #demanded(demand) {
+    const publication = this.#publications.want(demand);
+    if (publication) this.#events.fire('demand', publication);
   }
 
   /** @param {Iterable<RosterChange>} changes */

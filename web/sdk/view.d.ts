@@ -13,17 +13,24 @@ export class View {
      * @param {string} track
      */
     has(track: string): boolean;
+    /** How many places there are for whoever speaks. */
+    get speakers(): number;
     stop(): void;
     #private;
 }
 /**
- * One thing that the application shows.
+ * One thing that the application shows: a track, or whoever speaks.
  */
 export type Shown = {
     /**
      * track id
      */
-    track: string;
+    track?: string | undefined;
+    /**
+     * in the place of `track`: the camera of whoever spoke last, and of the next
+     * one in a second such entry; tracks named elsewhere are left out. `media` events tell which it is
+     */
+    speaker?: boolean | undefined;
     /**
      * device pixels
      */

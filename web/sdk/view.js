@@ -1,10 +1,12 @@
 /** @import * as wire from './messages.js' */
 
 /**
- * One thing that the application shows.
+ * One thing that the application shows: a track, or whoever speaks.
  *
  * @typedef {object} Shown
- * @property {string} track  track id
+ * @property {string} [track]  track id
+ * @property {boolean} [speaker]  in the place of `track`: the camera of whoever spoke last, and of the next
+ *   one in a second such entry; tracks named elsewhere are left out. `media` events tell which it is
  * @property {number} [width]  device pixels
  * @property {number} [height]  device pixels
  * @property {number} [priority]  higher is served first; equal ones in the order of the list
@@ -33,8 +35,8 @@ export class View {
 
   /** @param {Shown[]} shown  most important first */
   set(shown) {
-    this.#shown = shown.map(({ track, width = 0, height = 0, priority = 0, paused = false }) => ({
-      track,
+    this.#shown = shown.map(({ track, speaker = false, width = 0, height = 0, priority = 0, paused = false }) => ({
+      ...(speaker ? { speaker } : { track }),
       width: whole(width),
       height: whole(height),
       priority: whole(priority),
@@ -50,6 +52,11 @@ export class View {
    */
   has(track) {
     return this.#shown?.some((shown) => shown.track === track) ?? true;
+  }
+
+  /** How many places there are for whoever speaks. */
+  get speakers() {
+    return this.#shown?.filter(({ speaker }) => speaker).length ?? 0;
   }
 
   stop() {

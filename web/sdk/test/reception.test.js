@@ -85,6 +85,13 @@ test('only what is shown wants a slot', async () => {
   assert.equal(open.video, 12);
 });
 
+test('whoever speaks wants a slot, while there is somebody', async () => {
+  const { reception, open } = make({ videos: 6 });
+  reception.view([...Array.from({ length: 3 }, (_, i) => ({ track: `v${i}` })), ...Array.from({ length: 9 }, () => ({ speaker: true }))]);
+  await settle();
+  assert.deepEqual(open, { audio: 4, video: 8 });
+});
+
 test('when the server refuses, the slots are taken back and the next change tries again', async () => {
   const { reception, open, negotiation, told } = make({ videos: 5 });
   negotiation.refusal = new HirobaError('INTERNAL', 'no');
@@ -123,7 +130,7 @@ test('what comes directly takes the place of the slot, and gives it back', async
   const direct = new Map();
   const { reception, roster, told } = make({ videos: 2 });
   reception.prefer((id) => direct.get(id) ?? null);
-  reception.fill({ slots: [{ mid: '4', track: 'v0', peer: 'ann' }, { mid: '5', track: 'v1', peer: 'ann', why: 'CODEC_NOT_NEGOTIATED' }] });
+  reception.fill({ slots: [{ mid: '4', track: 'v0', peer: 'ann' }, { mid: '5', track: 'v1', peer: 'ann', why: 'BANDWIDTH' }] });
   told.length = 0;
   await t.test('nothing new is not told', () => {
     reception.refresh('v0');

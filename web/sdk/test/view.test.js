@@ -42,6 +42,16 @@ test('numbers are whole and not negative', () => {
   assert.deepEqual(sent, [{ track: 'a', width: 641, height: 0, priority: 0, paused: false }]);
 });
 
+test('a place for whoever speaks names no track', () => {
+  /** @type {any[]} */
+  const sent = [];
+  const view = new View(({ shown }) => sent.push(...(shown ?? [])));
+  assert.equal(view.speakers, 0);
+  view.set([{ speaker: true, width: 640, height: 360 }, { track: 'a' }, { speaker: true, track: 'b' }]);
+  assert.deepEqual(sent.map(({ track, speaker }) => track ?? speaker), [true, 'a', true]);
+  assert.equal(view.speakers, 2);
+});
+
 test('all is wanted until a view is set', () => {
   const { view } = make();
   assert.ok(view.has('a'));
