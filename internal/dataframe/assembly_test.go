@@ -83,7 +83,7 @@ func TestWhatDoesNotFitIsGivenUpAndSaidOnce(t *testing.T) {
 
 func TestWhatAnAssemblyHoldsIsBounded(t *testing.T) {
 	var a Assembly
-	now := time.Unix(0, 0)
+	now, most := time.Unix(0, 0), make([]byte, 15*mib)
 	for eve := range 6 {
 		from := fmt.Sprint("eve", eve)
 		for message := uint32(0); message < 20; message++ {
@@ -93,7 +93,9 @@ func TestWhatAnAssemblyHoldsIsBounded(t *testing.T) {
 			}
 		}
 		for message := range uint32(5) {
-			_, _ = a.Take(now, part(from, message, 1, MaxMessage, 15*mib))
+			frame := part(from, message, 1, MaxMessage, 0)
+			frame.Payload = most
+			_, _ = a.Take(now, frame)
 		}
 		if n, _ := a.Holding(); n > maxBytes {
 			t.Fatalf("it holds %d bytes", n)
