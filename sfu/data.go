@@ -82,15 +82,7 @@ func (d *data) opened(opening *webrtc.DataChannel) {
 		_ = channel.Close()
 		return
 	}
-	channel.OnMessage(func(m webrtc.DataChannelMessage) { d.received(label, m.Data) })
-	channel.OnClose(func() {
-		d.mu.Lock()
-		if d.channels[label] == channel {
-			delete(d.channels, label)
-		}
-		d.mu.Unlock()
-		d.departed()
-	})
+	channel.OnOpen(func() { d.listen(label, channel) })
 }
 
 func (d *data) close() {

@@ -79,6 +79,7 @@ func newEngine(config Config) (*engine, error) {
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	settings.SetICETimeouts(disconnectedAfter, failedAfter, keepaliveEvery)
 	settings.SetSCTPMaxMessageSize(dataMessageBytes)
+	settings.DetachDataChannels() // see data.listen
 	settings.SetReceiveMTU(packetBytes)
 	networks := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
 	if config.TCP != nil {

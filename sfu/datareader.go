@@ -1,0 +1,72 @@
+package sfu
+
+import (
+	"errors"
+	"io"
+)
+
+// readBytes is the room that each channel keeps for what comes: most messages
+// are smaller, and most clients of a big room send none.
+const readBytes = 1 << 10
+
+// listen takes what comes over a channel until it ends. The library calls it in a
+// goroutine of its own; its own way of reading would keep 64 KiB for each
+// channel.
+func (d *data) listen(label string, channel *dataChannel) {
+	p := d.peer
+	p.room.mu.Lock()
+	if p.closed {
+		p.room.mu.Unlock()
+		return
+	}
+	p.loops.Add(1)
+	p.room.mu.Unlock()
+	defer p.loops.Done()
+	defer d.forget(label, channel)
+
+	stream, err := channel.Detach()
+	if err != nil {
+		return // it ended before it began
+	}
+	buffer := make([]byte, readBytes)
+	for {
+		message, err := readMessage(stream, buffer)
+		if errors.Is(err, io.ErrShortBuffer) {
+			d.count("too large")
+			_ = channel.Close()
+			return
+		}
+		if err != nil {
+			return
+		}
+		d.received(label, message)
+	}
+}
+
+// messageReader is a DataChannel without the library's own reading.
+type messageReader interface {
+	ReadDataChannel(into []byte) (n int, isText bool, err error)
+}
+
+// readMessage reads one message, into the buffer if it fits; one that is larger
+// than is allowed is io.ErrShortBuffer.
+func readMessage(stream messageReader, buffer []byte) ([]byte, error) {
+	n, _, err := stream.ReadDataChannel(buffer)
+	// The message is still there, and n is its size; another one may be before
+	// it by now where the order does not count.
+	for errors.Is(err, io.ErrShortBuffer) && n <= dataMessageBytes {
+		buffer = make([]byte, n)
+		n, _, err = stream.ReadDataChannel(buffer)
+	}
+	return buffer[:min(n, len(buffer))], err
+}
+
+// forget takes off a channel that has ended.
+func (d *data) forget(label string, channel *dataChannel) {
+	d.mu.Lock()
+	if d.channels[label] == channel {
+		delete(d.channels, label)
+	}
+	d.mu.Unlock()
+	d.departed()
+}
