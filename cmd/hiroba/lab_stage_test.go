@@ -282,7 +282,7 @@ func (s *stage) reportPublisher(whole span) {
 	var counts []string
 	for metric := range strings.Lines(s.metrics) {
 		metric, found := strings.CutPrefix(strings.TrimSpace(metric), "hiroba_sfu_")
-		if found && !strings.HasSuffix(metric, " 0") {
+		if found && !strings.HasSuffix(metric, " 0") && !strings.Contains(metric, "_bucket{") {
 			counts = append(counts, metric)
 		}
 	}
