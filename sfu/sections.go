@@ -77,8 +77,11 @@ func readOffer(offer string) (out sections, err error) {
 func roleOf(media *sdp.MediaDescription) role {
 	_, inactive := media.Attribute("inactive")
 	_, receiveOnly := media.Attribute("recvonly")
+	// With max-bundle, Firefox gives all sections but the first the port 0 and
+	// says that they are to be bundled: they are not rejected (RFC 9143, 7.2.1).
+	_, bundled := media.Attribute("bundle-only")
 	switch {
-	case media.MediaName.Port.Value == 0 || inactive:
+	case media.MediaName.Port.Value == 0 && !bundled || inactive:
 		return idle
 	case media.MediaName.Media == "application":
 		return application

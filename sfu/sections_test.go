@@ -116,3 +116,28 @@ func FuzzReadOffer(f *testing.F) {
 		}
 	})
 }
+
+// A section with the port 0 was stopped, unless it says that its packets go
+// with another's, as all of Firefox's but the first do.
+func TestSectionsThatAreOnlyBundled(t *testing.T) {
+	plain := sdpOf("audio recvonly 0", "video recvonly 1", "video sendonly 2", "video inactive 3")
+	zero := strings.ReplaceAll(plain, "m=video 9 ", "m=video 0 ")
+	bundled := strings.ReplaceAll(zero, "a=rtpmap:96 VP8", "a=bundle-only\r\na=rtpmap:96 VP8")
+	for _, tc := range []struct {
+		name, offer string
+		want        []role
+	}{
+		{"stopped", zero, []role{receiving, idle, idle, idle}},
+		{"bundled", bundled, []role{receiving, receiving, sending, idle}},
+	} {
+		got, err := readOffer(tc.offer)
+		if err != nil {
+			t.Fatalf("%s: %v", tc.name, err)
+		}
+		for i, s := range got {
+			if s.role != tc.want[i] {
+				t.Errorf("%s: section %d has the role %d, not %d", tc.name, i, s.role, tc.want[i])
+			}
+		}
+	}
+}
