@@ -109,7 +109,7 @@ bench: ## run the benchmarks
 lab: ## run calls over links that lose, delay and narrow (Linux, as root); SCENARIO=Loss for one
 	@.ci/setup go browser
 	HIROBA_LAB=1 go test -count=1 ./internal/lab
-	HIROBA_LAB=1 go test -count=1 -v -timeout 30m -run 'TestLab$(SCENARIO)' ./cmd/hiroba
+	HIROBA_LAB=1 go test -count=1 -v -timeout 30m -run '^TestLab$(if $(SCENARIO),$(SCENARIO)$$)' ./cmd/hiroba
 
 .PHONY: generate
 generate: ## make the generated files anew

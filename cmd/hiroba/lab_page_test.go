@@ -32,10 +32,12 @@ const labPublish = `(async () => {` + labSampling + `
 		Packets: s.packetsSent - (s.retransmittedPacketsSent ?? 0),
 	});
 	keep(500, async () => {
-		const out = { Frames: 0, Layers: [], Audio: { Bytes: 0, Packets: 0 } };
+		const out = { Frames: 0, NACKs: 0, Resent: 0, Layers: [], Audio: { Bytes: 0, Packets: 0 } };
 		for (const s of (await connections.at(-1).getStats()).values()) {
 			if (s.type === 'media-source' && s.kind === 'video') out.Frames = s.frames ?? 0;
 			if (s.type !== 'outbound-rtp') continue;
+			out.NACKs += s.nackCount ?? 0;
+			out.Resent += s.retransmittedPacketsSent ?? 0;
 			if (s.kind === 'audio') out.Audio = flow(s);
 			else out.Layers.push({
 				RID: s.rid ?? '', Width: s.frameWidth ?? 0, Height: s.frameHeight ?? 0, Encoded: s.framesEncoded ?? 0,

@@ -27,8 +27,10 @@ type heard struct {
 type sent struct {
 	At     float64
 	Frames int // of the camera
-	Layers []layerSent
-	Audio  flow
+	// NACKs came, and so many packets were sent again, to probe as well.
+	NACKs, Resent int
+	Layers        []layerSent
+	Audio         flow
 }
 
 // layerSent is one encoding.

@@ -287,7 +287,12 @@ func (s *stage) reportPublisher(whole span) {
 		}
 	}
 	s.t.Logf("the SFU counted: %s", strings.Join(counts, ", "))
-	s.t.Logf("the publisher: %s; sound %.0f kbit/s", line, p.audioRate(whole)/1000)
+	var last sent
+	if len(p.samples) > 0 {
+		last = p.samples[len(p.samples)-1]
+	}
+	s.t.Logf("the publisher: %s; sound %.0f kbit/s; %d NACKs came, %d packets were sent again or to probe",
+		line, p.audioRate(whole)/1000, last.NACKs, last.Resent)
 }
 
 func kilobits(rate int) string {
