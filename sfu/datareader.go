@@ -51,14 +51,14 @@ type messageReader interface {
 // readMessage reads one message, into the buffer if it fits; one that is larger
 // than is allowed is io.ErrShortBuffer.
 func readMessage(stream messageReader, buffer []byte) ([]byte, error) {
-	n, _, err := stream.ReadDataChannel(buffer)
-	// The message is still there, and n is its size; another one may be before
-	// it by now where the order does not count.
-	for errors.Is(err, io.ErrShortBuffer) && n <= dataMessageBytes {
-		buffer = make([]byte, n)
-		n, _, err = stream.ReadDataChannel(buffer)
+	for {
+		n, _, err := stream.ReadDataChannel(buffer)
+		if !errors.Is(err, io.ErrShortBuffer) || len(buffer) >= dataMessageBytes {
+			return buffer[:n], err
+		}
+		// The message is still there; its size is not told.
+		buffer = make([]byte, min(8*len(buffer), dataMessageBytes))
 	}
-	return buffer[:min(n, len(buffer))], err
 }
 
 // forget takes off a channel that has ended.
