@@ -33,6 +33,8 @@ const labPublish = `(async () => {` + labSampling + `
 	});
 	keep(500, async () => {
 		const out = { Frames: 0, NACKs: 0, Resent: 0, Layers: [], Audio: { Bytes: 0, Packets: 0 } };
+		const camera = connections.at(-1).getSenders().find((sender) => sender.track?.kind === 'video');
+		const most = Object.fromEntries((camera?.getParameters().encodings ?? []).map((e) => [e.rid ?? '', e.maxBitrate ?? 0]));
 		for (const s of (await connections.at(-1).getStats()).values()) {
 			if (s.type === 'media-source' && s.kind === 'video') out.Frames = s.frames ?? 0;
 			if (s.type !== 'outbound-rtp') continue;
@@ -40,7 +42,7 @@ const labPublish = `(async () => {` + labSampling + `
 			out.Resent += s.retransmittedPacketsSent ?? 0;
 			if (s.kind === 'audio') out.Audio = flow(s);
 			else out.Layers.push({
-				RID: s.rid ?? '', Width: s.frameWidth ?? 0, Height: s.frameHeight ?? 0, Encoded: s.framesEncoded ?? 0,
+				RID: s.rid ?? '', Most: most[s.rid ?? ''] ?? 0, Width: s.frameWidth ?? 0, Height: s.frameHeight ?? 0, Encoded: s.framesEncoded ?? 0,
 				Limited: s.qualityLimitationReason ?? '', ...flow(s),
 			});
 		}
@@ -63,18 +65,26 @@ const labReceive = `(async () => {` + labSampling + `
 		if (mediaStreamTrack) shown.addTrack(mediaStreamTrack);
 		if (track.kind === 'video') room.view([{ track: track.id, width: %[3]d, height: %[4]d }]);
 	});
+	// Of all slots, since the server may use another one after a while.
 	keep(100, async () => {
-		const out = {};
-		for (const track of video.srcObject.getTracks()) {
-			for (const s of (await connections.at(-1).getStats(track)).values()) {
-				if (s.type !== 'inbound-rtp') continue;
-				if (s.kind === 'audio') Object.assign(out, { Concealed: s.concealedSamples ?? 0, Played: s.totalSamplesReceived ?? 0 });
-				else Object.assign(out, {
-					Width: s.frameWidth ?? 0, Height: s.frameHeight ?? 0, Decoded: s.framesDecoded ?? 0,
-					Freezes: s.freezeCount ?? 0, Frozen: s.totalFreezesDuration ?? 0, Processing: s.totalProcessingDelay ?? 0,
-					NACKs: s.nackCount ?? 0, PLIs: s.pliCount ?? 0,
-				});
+		const out = {
+			Width: 0, Height: 0, Decoded: 0, Freezes: 0, Frozen: 0, Processing: 0, NACKs: 0, PLIs: 0, Concealed: 0, Played: 0,
+		};
+		const shown = video.srcObject.getVideoTracks()[0]?.id;
+		for (const s of (await connections.at(-1).getStats()).values()) {
+			if (s.type !== 'inbound-rtp') continue;
+			out.Decoded += s.framesDecoded ?? 0;
+			out.Freezes += s.freezeCount ?? 0;
+			out.Frozen += s.totalFreezesDuration ?? 0;
+			out.Concealed += s.concealedSamples ?? 0;
+			if (s.kind === 'audio') {
+				out.Played += s.totalSamplesReceived ?? 0;
+				continue;
 			}
+			out.Processing += s.totalProcessingDelay ?? 0;
+			out.NACKs += s.nackCount ?? 0;
+			out.PLIs += s.pliCount ?? 0;
+			if (s.trackIdentifier === shown) [out.Width, out.Height] = [s.frameWidth ?? 0, s.frameHeight ?? 0];
 		}
 		return out;
 	});

@@ -36,6 +36,7 @@ type sent struct {
 // layerSent is one encoding.
 type layerSent struct {
 	RID           string
+	Most          float64 // bit/s that the encoder is told to stay under
 	Width, Height int
 	Encoded       int
 	Limited       string // why it is not larger: "none", "cpu", "bandwidth"
@@ -75,8 +76,10 @@ func during[T any](samples []T, at func(T) time.Time, s span) []T {
 	return slices.DeleteFunc(slices.Clone(samples), func(sample T) bool { return !s.has(at(sample)) })
 }
 
-// bitrate of a layer is the median over those seconds in which it was sent, in
-// bit/s on the wire: what nobody receives is paused.
+// bitrate of a layer is the median over those times at which it was sent, in
+// bit/s on the wire: what nobody receives is paused. Of one that was hardly ever
+// sent it is the most that it may take, lest one that nobody gets counts for
+// nothing.
 func (p *published) bitrate(rid string, s span) float64 {
 	var rates []float64
 	samples := during(p.samples, sent.at, s)
@@ -90,8 +93,12 @@ func (p *published) bitrate(rid string, s span) float64 {
 			rates = append(rates, (now.onTheWire()-before.onTheWire())*8/seconds)
 		}
 	}
-	if len(rates) == 0 {
+	const few = 6
+	switch {
+	case len(samples) == 0:
 		return 0
+	case len(rates) < few:
+		return samples[len(samples)-1].layer(rid).Most
 	}
 	return median(rates)
 }
@@ -129,7 +136,7 @@ func (p *published) rids() []layerSent {
 	for _, l := range largest {
 		out = append(out, l)
 	}
-	slices.SortFunc(out, func(a, b layerSent) int { return cmp.Compare(a.Height, b.Height) })
+	slices.SortFunc(out, func(a, b layerSent) int { return cmp.Compare(a.Most, b.Most) })
 	return out
 }
 
