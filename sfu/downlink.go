@@ -16,7 +16,7 @@ const (
 	linkInterval = 100 * time.Millisecond
 	// startRate is what a way is taken to carry before anything is known of it,
 	// in bit/s.
-	startRate = 2_000_000
+	startRate = 600_000
 	// unheard is after how long a client that should report and does not is
 	// taken for one that never will.
 	unheard = 2 * time.Second
@@ -43,6 +43,7 @@ type downlink struct {
 	sent                uint32 // packets, when they were looked at for quality
 	since               time.Time
 	probing             *time.Timer
+	resends             byteBudget
 
 	// Used again for each decision.
 	shown []*outgoing
@@ -247,6 +248,16 @@ func (d *downlink) pad(now time.Time) int {
 		}
 	}
 	return 0
+}
+
+// rtt is how long an answer of the client takes at least.
+func (d *downlink) rtt() time.Duration {
+	return max(d.estimator.Stats().RTT, 10*time.Millisecond)
+}
+
+// mayResend says whether size bytes may be sent again, and counts them if so.
+func (d *downlink) mayResend(now time.Time, size int) bool {
+	return d.resends.take(now, size, int64(resendShare*float64(min(d.estimate(now), resendMost))))
 }
 
 // feedback takes what the client says of the stream ssrc, or of all.

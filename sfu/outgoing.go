@@ -430,10 +430,18 @@ func (o *outgoing) resend(now time.Time, lost uint16) {
 		return
 	}
 	defer p.release()
-	if !o.resends.take(now) {
+	switch {
+	case o.current != nil && source != o.current && o.load.source != nil && o.load.source.rank(source) >= 0:
+		o.metrics.resent.WithLabelValues("left").Inc() // another size has begun with a keyframe
+		return
+	case o.resends.repeated(now, lost, o.link.rtt()):
+		o.metrics.resent.WithLabelValues("repeated").Inc()
+		return
+	case !o.resends.take(now) || !o.link.mayResend(now, len(p.payload)):
 		o.metrics.resent.WithLabelValues("limited").Inc()
 		return
 	}
+	o.resends.note(now, lost)
 	if how := o.again(now, p, source, origin, lost); how != "" {
 		o.metrics.resent.WithLabelValues(how).Inc()
 	}
@@ -541,22 +549,4 @@ func (o *outgoing) report(now time.Time) rtcp.Packet {
 		PacketCount: o.packets,
 		OctetCount:  o.octets,
 	}
-}
-
-// resendBudget bounds retransmissions of one slot: a receiver that asks for
-// everything all the time gets this much and no more.
-type resendBudget struct {
-	second time.Time
-	used   int
-}
-
-// resendsPerSecond is about a fifth of a 4 Mbit/s video.
-const resendsPerSecond = 100
-
-func (b *resendBudget) take(now time.Time) bool {
-	if now.Sub(b.second) >= time.Second {
-		b.second, b.used = now, 0
-	}
-	b.used++
-	return b.used <= resendsPerSecond
 }

@@ -163,11 +163,48 @@ func TestForgedNACKsCostLittle(t *testing.T) {
 	r.wire.packets = nil
 	now := time.Now()
 	for range 10_000 {
-		r.out.resend(now, sent)    // everything, all the time
+		r.out.resend(now, sent)    // the same, all the time
 		r.out.resend(now, sent+77) // never sent
 	}
-	if n := len(r.wire.packets); n != resendsPerSecond {
+	if n := len(r.wire.packets); n != 1 {
+		t.Fatalf("%d packets were sent again for one", n)
+	}
+	for seq := range uint16(300) {
+		r.push(2+seq, false)
+	}
+	r.wire.packets = nil
+	for range 10 {
+		for seq := range uint16(300) { // everything
+			r.out.resend(now, sent+seq)
+		}
+	}
+	if n := len(r.wire.packets); n > resendsPerSecond || n < resendsPerSecond/2 {
 		t.Fatalf("%d packets were sent again in one second", n)
+	}
+}
+
+// Where the way to a client carries little, little of that goes into sending
+// again what it dropped: more would be dropped for it.
+func TestSendingAgainStaysBelowWhatAWayCarries(t *testing.T) {
+	r := newRig(9, vp8AndRTX)
+	r.link.reports = true // its estimate counts
+	r.carry(r.source)
+	r.connected()
+	for seq := range uint16(300) {
+		r.push(1+seq, seq == 0)
+	}
+	first := r.wire.packets[0].SequenceNumber
+	r.wire.packets = nil
+	now := time.Now()
+	bytes := 0
+	for ms := range 2000 {
+		r.out.resend(now.Add(time.Duration(ms)*time.Millisecond), first+uint16(ms%300))
+	}
+	for _, p := range r.wire.packets {
+		bytes += len(p.Payload)
+	}
+	if most := resendShare * startRate / 8 * 2.6; float64(bytes) > most || bytes == 0 {
+		t.Errorf("%d bytes were sent again in 2 s, where %.0f are a quarter of what goes through", bytes, most)
 	}
 }
 

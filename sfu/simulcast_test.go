@@ -240,7 +240,6 @@ func TestThePublisherHearsWhatIsWanted(t *testing.T) {
 	bob.gets(t, 0)
 	wants("the small size", false, "q")
 	bob.shows(track, 1280, 720)
-	wants("the large size, too", false, "q", "f")
 	wants("the large size alone", false, "f")
 	bob.peer.View(View{})
 	wants("nothing", true)

@@ -1,0 +1,76 @@
+package sfu
+
+import "time"
+
+const (
+	// resendsPerSecond is about a fifth of a 4 Mbit/s video.
+	resendsPerSecond = 100
+	// resendShare is how much of what a client's way carries goes into sending
+	// again, beyond what the first packets leave: more would lose more.
+	resendShare = 0.25
+	// resendBurst is for how long that may be saved up.
+	resendBurst = 500 * time.Millisecond
+	// resendMost is taken for the estimate where there is none, in bit/s.
+	resendMost = 20_000_000
+	// resentKept is of how many packets it is known when they were sent again.
+	resentKept = 64
+)
+
+// resendBudget bounds retransmissions of one slot: a receiver that asks for
+// everything all the time gets this much and no more. It is not safe for
+// concurrent use.
+type resendBudget struct {
+	second time.Time
+	used   int
+	recent [resentKept]resentPacket // by number; one may take the place of another
+}
+
+// resentPacket is a packet that was sent again.
+type resentPacket struct {
+	seq   uint16
+	known bool
+	at    uint32 // milliseconds, modulo
+}
+
+// take says whether one more may be sent now.
+func (b *resendBudget) take(now time.Time) bool {
+	if now.Sub(b.second) >= time.Second {
+		b.second, b.used = now, 0
+	}
+	b.used++
+	return b.used <= resendsPerSecond
+}
+
+// repeated says whether a packet was sent again so lately that it may be on its
+// way still: who asks within a round trip cannot know.
+func (b *resendBudget) repeated(now time.Time, seq uint16, rtt time.Duration) bool {
+	last := b.recent[seq%resentKept]
+	return last.known && last.seq == seq && time.Duration(uint32(now.UnixMilli())-last.at)*time.Millisecond < rtt
+}
+
+// note remembers a packet that is sent again.
+func (b *resendBudget) note(now time.Time, seq uint16) {
+	b.recent[seq%resentKept] = resentPacket{seq, true, uint32(now.UnixMilli())}
+}
+
+// byteBudget is a bucket of bytes. It is not safe for concurrent use.
+type byteBudget struct {
+	left float64
+	at   time.Time
+}
+
+// take says whether size bytes may go at a rate in bit/s, and counts them if so.
+func (b *byteBudget) take(now time.Time, size int, rate int64) bool {
+	most := float64(rate) / 8 * resendBurst.Seconds()
+	if b.at.IsZero() {
+		b.left = most
+	} else if passed := now.Sub(b.at); passed > 0 {
+		b.left = min(b.left+float64(rate)/8*passed.Seconds(), most)
+	}
+	b.at = now
+	if b.left < float64(size) {
+		return false
+	}
+	b.left -= float64(size)
+	return true
+}
