@@ -87,7 +87,8 @@ func BenchmarkSwitch(b *testing.B) {
 		show(0)
 		var took []float64
 		for n := range switches {
-			<-time.After(switchEvery)
+			// At another moment between two pictures each time.
+			<-time.After(switchEvery + time.Duration(7*n)*time.Millisecond)
 			took = append(took, milliseconds(show((n+1)%2)))
 		}
 		expected := milliseconds(2*switchOneWay + switchFrame)
