@@ -74,8 +74,6 @@ type outgoing struct {
 	ssrcRTX   uint32
 	seqRTX    uint16
 	headerRTX rtp.Header
-	scratch   [forward.ScratchSize]byte
-	payload   [packetBytes]byte
 	resends   resendBudget
 }
 
@@ -308,7 +306,7 @@ func (o *outgoing) send(now time.Time, p *packet, media *forward.Packet) {
 		}
 		*out = forward.Rewritten{Seq: seq, Timestamp: timestamp, Marker: p.header.Marker, Tail: p.payload}
 	} else {
-		switch o.video.Forward(now, media, o.scratch[:], out) {
+		switch o.video.Forward(now, media, o.link.worker.scratch[:], out) {
 		case forward.Leave:
 			return
 		case forward.Fill:
@@ -326,7 +324,7 @@ func (o *outgoing) send(now time.Time, p *packet, media *forward.Packet) {
 		}
 	}
 	o.rewrite(&o.header, p, payloadType, out)
-	payload := o.assemble(o.payload[:0], out)
+	payload := o.assemble(o.link.worker.payload[:0], out)
 	if !o.write(now, &o.header, payload) {
 		o.metrics.dropped.WithLabelValues("send").Inc()
 		return
@@ -456,7 +454,7 @@ func (o *outgoing) again(now time.Time, p *packet, source *incoming, origin forw
 	out := &o.written
 	*out = forward.Rewritten{Seq: seq, Timestamp: p.header.Timestamp + origin.TimestampOffset, Marker: p.header.Marker, Tail: p.payload}
 	if o.video != nil {
-		switch o.video.Again(origin, &p.media, o.scratch[:], out) {
+		switch o.video.Again(origin, &p.media, o.link.worker.scratch[:], out) {
 		case forward.Leave:
 			return ""
 		case forward.Fill:
@@ -472,15 +470,15 @@ func (o *outgoing) again(now time.Time, p *packet, source *incoming, origin forw
 		}
 		// The same bytes as the first time: nothing in them depends on when.
 		o.rewrite(&o.header, p, payloadType, out)
-		o.write(now, &o.header, o.assemble(o.payload[:0], out))
+		o.write(now, &o.header, o.assemble(o.link.worker.payload[:0], out))
 		return "plain"
 	}
 	// RFC 4588, 4: the original sequence number, then the payload.
-	if len(out.Head)+len(out.Tail)+2 > len(o.payload) {
+	if len(out.Head)+len(out.Tail)+2 > len(o.link.worker.payload) {
 		return ""
 	}
 	o.seqRTX++
-	payload := o.assemble(binary.BigEndian.AppendUint16(o.payload[:0], seq), out)
+	payload := o.assemble(binary.BigEndian.AppendUint16(o.link.worker.payload[:0], seq), out)
 	out.Seq = o.seqRTX
 	o.rewrite(&o.headerRTX, p, rtxType, out)
 	o.headerRTX.SSRC = o.ssrcRTX

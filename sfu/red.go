@@ -95,7 +95,8 @@ func (o *outgoing) redFor(p *packet) []byte {
 	if !red.Unpack(p.red, theirs) {
 		return nil
 	}
-	return o.payload[:red.Pack(o.payload[:], ours, min(reach, redReach))]
+	payload := o.link.worker.payload[:]
+	return payload[:red.Pack(payload, ours, min(reach, redReach))]
 }
 
 // redReach is how far back redundancy can reach, in ticks (RFC 2198, 3).

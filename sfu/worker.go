@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/hiroba-rtc/hiroba/sfu/forward"
 )
 
 // queueLimit is how many jobs may wait for a worker. At a full gigabit that is
@@ -32,6 +34,9 @@ type worker struct {
 	changed []*downlink
 	// What a batch forwarded; the metrics are told once per batch.
 	packets, bytes int
+	// scratch and payload are room for the packet that is just being written.
+	scratch [forward.ScratchSize]byte
+	payload [packetBytes]byte
 
 	// What quality is judged by: how many packets were dropped and taken, and how
 	// long a job waited at most, in nanoseconds; and what came of it, which is
