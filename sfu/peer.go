@@ -86,6 +86,7 @@ type Peer struct {
 
 	// All below is guarded by room.mu.
 	slots     []*slot
+	types     knownTypes                      // of the slots, no more than there ever were media sections
 	incoming  map[string]map[string]*incoming // by mid and rid
 	rids      map[string][]string             // by mid, in the order of the offer
 	wanted    View                            // as the client said, bounded
