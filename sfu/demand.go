@@ -29,13 +29,7 @@ func (t *track) ask(now time.Time) {
 	}
 	first := !t.source.asked.known
 	t.source.asked = wanted
-	d := Demand{Track: t.id, Paused: wanted.layers == [congestion.LayersMost]bool{}}
-	for i, in := range t.source.list() {
-		if in != nil && in.rid != "" && i < len(wanted.layers) && wanted.layers[i] {
-			d.RIDs = append(d.RIDs, in.rid)
-		}
-	}
-	if first && d.Paused {
+	if first && wanted.layers == [congestion.LayersMost]bool{} {
 		// A publisher sends all it has until told otherwise, and somebody may
 		// be about to look.
 		t.source.asked.known = false
@@ -43,7 +37,33 @@ func (t *track) ask(now time.Time) {
 		return
 	}
 	t.source.expect(wanted)
-	t.peer.listener.Demand(d)
+	t.peer.listener.Demand(t.demand())
+}
+
+// demand is what the publisher was asked for last.
+func (t *track) demand() Demand {
+	d := Demand{Track: t.id, Paused: t.source.asked.layers == [congestion.LayersMost]bool{}}
+	for i, wanted := range t.source.asked.layers {
+		if rid := t.rid(i); wanted && rid != "" {
+			d.RIDs = append(d.RIDs, rid)
+		}
+	}
+	return d
+}
+
+// rid is that of a spatial layer, whether or not anything has come of it; ""
+// without simulcast.
+func (t *track) rid(spatial int) string {
+	if streams := t.source.list(); spatial < len(streams) && streams[spatial] != nil {
+		return streams[spatial].rid
+	}
+	if spatial < len(t.source.sizes) {
+		return t.source.sizes[spatial].RID
+	}
+	if rids := t.peer.rids[t.mid]; spatial < len(rids) {
+		return rids[spatial]
+	}
+	return ""
 }
 
 // expect notes at the streams what the publisher was told: one that sends more

@@ -204,7 +204,7 @@ func (p *Peer) View(view View) {
 	p.refill(p.room.audible())
 }
 
-// Tell gives the listener slots, speakers and quality as they are now, for a
+// Tell gives the listener slots, speakers, demand and quality as they are now, for a
 // client to which messages were lost. Nothing is told before View.
 func (p *Peer) Tell() {
 	p.room.mu.Lock()
@@ -214,6 +214,11 @@ func (p *Peer) Tell() {
 	}
 	p.listener.Slots(slices.Clone(p.told))
 	p.listener.Speakers(p.room.speakers.told)
+	for _, t := range p.room.tracks {
+		if t.peer == p && t.source.asked.known {
+			p.listener.Demand(t.demand())
+		}
+	}
 	p.listener.Quality(cloneQualities(p.qualities))
 }
 

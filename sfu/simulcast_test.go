@@ -38,6 +38,13 @@ type simulcaster struct {
 func simulcast(t *testing.T, s *SFU, room, id string) *simulcaster {
 	t.Helper()
 	c := &simulcaster{}
+	c.start(t, s, room, id)
+	return c
+}
+
+// start joins, and sends until the test ends.
+func (c *simulcaster) start(t *testing.T, s *SFU, room, id string) {
+	t.Helper()
 	var tracks []*webrtc.TrackLocalStaticRTP
 	for _, size := range sizes {
 		track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8}, "video", "camera", webrtc.WithRTPStreamID(size.RID))
@@ -125,7 +132,6 @@ func simulcast(t *testing.T, s *SFU, room, id string) *simulcaster {
 			}
 		}
 	})
-	return c
 }
 
 // report tells the clocks of all sizes.
@@ -246,4 +252,21 @@ func TestThePublisherHearsWhatIsWanted(t *testing.T) {
 	bob.shows(track, 640, 360)
 	wants("the size between", false, "h")
 	bob.gets(t, 1)
+}
+
+// A size that has not come yet, because its publisher's way did not carry it or
+// it began without, is asked for like any other.
+func TestASizeThatNeverCameIsAskedFor(t *testing.T) {
+	s := runSFU(t)
+	ann := &simulcaster{}
+	ann.muted[2].Store(true)
+	ann.start(t, s, "tea", "ann")
+	bob := watch(t, s, "tea", "bob")
+	bob.shows("track of ann", 1280, 720)
+	until(t, "the demand for the large size", func() bool {
+		return slices.Contains(ann.told.lastDemand().RIDs, "f")
+	})
+	bob.gets(t, 1) // meanwhile
+	ann.muted[2].Store(false)
+	bob.gets(t, 2)
 }
