@@ -164,3 +164,22 @@ func TestEverybodyIsToldOfALossyPublisher(t *testing.T) {
 		}
 	}
 }
+
+// A page shows on a tile whose connection is weak, and says so to who cannot
+// see it.
+func TestAPageShowsWhoseConnectionIsWeak(t *testing.T) {
+	_, url := runServer(t, overSFU)
+	ann := startBrowser(t).open("Ann", url+"/r/tea", "")
+	ann.join("Ann")
+	way := &lossy{plug: newPlug(t), sends: true}
+	bob, cat := enter(t, url, "tea", way.over(t)), enter(t, url, "tea", nil)
+	bob.publish(newSource(t, webrtc.MimeTypeOpus, []byte("bob speaks")))
+	cat.publish(newSource(t, webrtc.MimeTypeOpus, []byte("cat speaks")))
+	weak := func(peer string) string {
+		return `document.querySelector('hiroba-tile[data-peer="` + peer + `"] [data-testid=weakness]')`
+	}
+	ann.waits("Bob's tile to say so", weak(bob.ID())+`?.checkVisibility() && `+weak(bob.ID())+`.ariaLabel === 'Their connection is weak'`)
+	if evaluate[bool](ann, weak(cat.ID())+`.checkVisibility()`) {
+		t.Error("Cat's connection is called weak, too")
+	}
+}

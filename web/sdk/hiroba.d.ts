@@ -26,6 +26,7 @@ export type RoomData = import("./room-events.js").RoomData;
 export type RoomEvents = import("./room-events.js").RoomEvents;
 export type RoomMessage = import("./room-events.js").RoomMessage;
 export type RoomState = import("./room-events.js").RoomState;
+export type Quality = import("./quality.js").Quality;
 export type LeftReason = import("./roster.js").LeftReason;
 export type Peer = import("./roster.js").Peer;
 export type Track = import("./roster.js").Track;

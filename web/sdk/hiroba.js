@@ -60,6 +60,7 @@ export function connect(options) {
 /** @typedef {import('./room-events.js').RoomEvents} RoomEvents */
 /** @typedef {import('./room-events.js').RoomMessage} RoomMessage */
 /** @typedef {import('./room-events.js').RoomState} RoomState */
+/** @typedef {import('./quality.js').Quality} Quality */
 /** @typedef {import('./roster.js').LeftReason} LeftReason */
 /** @typedef {import('./roster.js').Peer} Peer */
 /** @typedef {import('./roster.js').Track} Track */

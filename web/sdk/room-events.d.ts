@@ -133,6 +133,7 @@ export type RoomEvents = {
     "track-removed": [track: Track, peer: Peer];
     "demand": [publication: Publication];
     "speakers": [peerIds: string[]];
+    "quality": [peer: Peer];
     "media": [change: MediaChange];
     "message": [message: RoomMessage];
     "data": [data: RoomData];

@@ -105,6 +105,7 @@
  *   'track-removed': [track: Track, peer: Peer],
  *   'demand': [publication: Publication],
  *   'speakers': [peerIds: string[]],
+ *   'quality': [peer: Peer],
  *   'media': [change: MediaChange],
  *   'message': [message: RoomMessage],
  *   'data': [data: RoomData],

@@ -10,6 +10,7 @@ import { Moderation } from './moderation.js';
 import { Negotiation } from './negotiation.js';
 import { Publications } from './publications.js';
 import { Reception } from './reception.js';
+import { assess, GOOD } from './quality.js';
 import { describe, described, Roster } from './roster.js';
 import { Talk } from './talk.js';
 
@@ -157,7 +158,7 @@ export class Room {
     });
     this.#negotiation = new Negotiation(link, this.#media, (error) => this.#end('lost', error));
     this.#publications = new Publications(link, this.#media, this.#negotiation);
-    this.#self = { id: '', tracks: this.#publications.byId, ...described({ name, metadata }) };
+    this.#self = { id: '', tracks: this.#publications.byId, quality: GOOD, ...described({ name, metadata }) };
     this.#reception = new Reception(link, this.#media, this.#negotiation, this.#roster, {
       media: (change) => this.#events.fire('media', change),
       error: (error) => this.#fail(error),
@@ -446,6 +447,7 @@ export class Room {
     if (topology) this.#direct.follow(topology);
     if (slots) this.#reception.fill(slots);
     else if (speakers) this.#events.fire('speakers', speakers.peers ?? []);
+    else if (message.quality) this.#assess(message.quality);
     else if (message.message) this.#talk.hear(message.message);
     else if (candidate) this.#signalled({ from: candidate.from ?? '', candidate });
     else if (description) this.#signalled({ from: description.from ?? '', description });
@@ -460,6 +462,11 @@ export class Room {
   #demanded(demand) {
     const publication = this.#publications.want(demand);
     if (publication) this.#events.fire('demand', publication);
+  }
+
+  /** @param {wire.Quality} quality */
+  #assess(quality) {
+    for (const peer of assess([this.#self, ...this.peers.values()], quality)) this.#events.fire('quality', peer);
   }
 
   /** @param {Iterable<RosterChange>} changes */

@@ -1,5 +1,5 @@
 /**
- * Brings a peer up to date, all but its tracks.
+ * Brings a peer up to date, all but its tracks and quality.
  *
  * @param {Peer} peer
  * @param {wire.Peer} now
@@ -8,11 +8,12 @@
 export function describe(peer: Peer, now: wire.Peer): boolean;
 /**
  * @param {wire.Peer} peer
- * @returns {Omit<Peer, 'id' | 'tracks'>}
+ * @returns {Omit<Peer, 'id' | 'tracks' | 'quality'>}
  */
-export function described({ name, user, role, metadata, grants, away, joinedMs }: wire.Peer): Omit<Peer, "id" | "tracks">;
+export function described({ name, user, role, metadata, grants, away, joinedMs }: wire.Peer): Omit<Peer, "id" | "tracks" | "quality">;
 /** @import { Grant } from './settings.js' */
 /** @import * as wire from './messages.js' */
+/** @import { Quality } from './quality.js' */
 /**
  * A participant. The object stays the same for as long as it is in the room.
  *
@@ -26,6 +27,7 @@ export function described({ name, user, role, metadata, grants, away, joinedMs }
  * @property {readonly Grant[]} grants  what it may do
  * @property {boolean} away  it cannot be reached now; it may come back
  * @property {number} joinedMs  when it joined, Unix milliseconds
+ * @property {Quality} quality  how well its media gets through to this client
  */
 /**
  * A published audio or video source. The object stays the same until the track
@@ -121,6 +123,10 @@ export type Peer = {
      * when it joined, Unix milliseconds
      */
     joinedMs: number;
+    /**
+     * how well its media gets through to this client
+     */
+    quality: Quality;
 };
 /**
  * A published audio or video source. The object stays the same until the track
@@ -155,3 +161,4 @@ export type Entry = Peer & {
 };
 import type * as wire from './messages.js';
 import type { Grant } from './settings.js';
+import type { Quality } from './quality.js';

@@ -1,7 +1,9 @@
+import { GOOD } from './quality.js';
 import { grantsOf } from './settings.js';
 
 /** @import { Grant } from './settings.js' */
 /** @import * as wire from './messages.js' */
+/** @import { Quality } from './quality.js' */
 
 /**
  * A participant. The object stays the same for as long as it is in the room.
@@ -16,6 +18,7 @@ import { grantsOf } from './settings.js';
  * @property {readonly Grant[]} grants  what it may do
  * @property {boolean} away  it cannot be reached now; it may come back
  * @property {number} joinedMs  when it joined, Unix milliseconds
+ * @property {Quality} quality  how well its media gets through to this client
  */
 
 /**
@@ -135,7 +138,7 @@ export class Roster {
     const { id = '', tracks = [] } = joined;
     if (!id || id === this.#self) return;
     if (!this.#peers.has(id)) {
-      const peer = { id, tracks: new Map(), ...described(joined) };
+      const peer = { id, tracks: new Map(), quality: GOOD, ...described(joined) };
       this.#peers.set(id, peer);
       yield ['peer-joined', peer];
     }
@@ -197,14 +200,14 @@ export class Roster {
 }
 
 /**
- * Brings a peer up to date, all but its tracks.
+ * Brings a peer up to date, all but its tracks and quality.
  *
  * @param {Peer} peer
  * @param {wire.Peer} now
  * @returns {boolean} whether anything is different
  */
 export function describe(peer, now) {
-  const { id, tracks, ...before } = peer;
+  const { id, tracks, quality, ...before } = peer;
   const after = described(now);
   Object.assign(peer, after);
   return JSON.stringify({ ...before, ...after }) !== JSON.stringify(before);
@@ -212,7 +215,7 @@ export function describe(peer, now) {
 
 /**
  * @param {wire.Peer} peer
- * @returns {Omit<Peer, 'id' | 'tracks'>}
+ * @returns {Omit<Peer, 'id' | 'tracks' | 'quality'>}
  */
 export function described({ name = '', user = '', role = '', metadata = '', grants, away = false, joinedMs = '0' }) {
   return { name, user, role, metadata, grants: grantsOf(grants), away, joinedMs: Number(joinedMs) };

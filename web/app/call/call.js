@@ -278,6 +278,7 @@ export class Call extends Component {
   #followTracks(room) {
     return [
       room.on('track-published', () => this.changed()),
+      room.on('quality', () => this.changed()),
       room.on('media', (change) => {
         const { track, why } = change;
         this.#stills.follow(change);

@@ -1,5 +1,6 @@
 import { NAMELESS } from '../names.js';
 import { moderates } from './rights.js';
+import { ownWeakness, theirWeakness } from './weakness.js';
 
 /** @typedef {import('/sdk/hiroba.js').Room} Room */
 /** @typedef {import('/sdk/hiroba.js').Peer} Peer */
@@ -31,7 +32,7 @@ import { moderates } from './rights.js';
  */
 export function tilesOf({ room, own, over, speakers, whys, stills }) {
   const picture = (/** @type {string} */ track) => room.media(track) ?? stills.of(track);
-  const tiles = [selfTile(room.self, own, speakers)];
+  const tiles = [selfTile(room.self, own, over, speakers)];
   const coming = !over && room.self.grants.includes('subscribe');
   for (const peer of room.peers.values()) {
     if (peer.away) continue;
@@ -49,6 +50,7 @@ export function tilesOf({ room, own, over, speakers, whys, stills }) {
       ...hindrance(camera && whys.get(camera.id)),
       silent: !hasMicrophone(peer),
       speaking: speakers.has(peer.id),
+      weakness: over ? null : theirWeakness(peer.quality),
     });
     for (const screen of tracksOf(peer, 'video').filter((track) => track.source === 'screen')) {
       tiles.push({
@@ -63,6 +65,7 @@ export function tilesOf({ room, own, over, speakers, whys, stills }) {
         ...hindrance(whys.get(screen.id)),
         silent: false,
         speaking: false,
+        weakness: null,
       });
     }
   }
@@ -133,12 +136,13 @@ function hindrance(why) {
 }
 
 /**
- * @param {Pick<Peer, 'id' | 'name'>} self
+ * @param {Pick<Peer, 'id' | 'name' | 'quality'>} self
  * @param {OwnMedia} own
+ * @param {boolean} over
  * @param {ReadonlySet<string>} speakers
  * @returns {Tile}
  */
-function selfTile(self, own, speakers) {
+function selfTile(self, own, over, speakers) {
   return {
     key: 'self',
     peer: self.id,
@@ -151,6 +155,7 @@ function selfTile(self, own, speakers) {
     ...hindrance(null),
     silent: !isOn(own.microphone),
     speaking: speakers.has(self.id),
+    weakness: over ? null : ownWeakness(self.quality),
   };
 }
 

@@ -20,6 +20,7 @@ import { Picture } from './picture.js';
  * @property {boolean} unplayable this browser has no decoder for the picture
  * @property {boolean} silent the microphone is off, or there is none
  * @property {boolean} speaking
+ * @property {import('./weakness.js').Weakness | null} weakness null while all is well
  */
 
 /**
@@ -45,7 +46,8 @@ export class TileElement extends Component {
   #avatar = h('div', { class: 'avatar', 'aria-hidden': 'true' });
   #name = h('span', { class: 'name' });
   #silent = h('span', { class: 'silent', role: 'img', 'aria-label': 'Microphone off' }, icon('microphone-off'));
-  #label = h('div', { class: 'label' }, this.#silent, this.#name);
+  #bars = h('span', { class: 'bars', role: 'img', 'data-testid': 'weakness' }, icon('bars'));
+  #label = h('div', { class: 'label' }, this.#bars, this.#silent, this.#name);
   #note = h('div', { class: 'note', role: 'status' });
   #pin = h('button', { type: 'button', class: 'round', onclick: () => this.emit('pin') });
   #expand = h('button', { type: 'button', class: 'round', 'aria-label': 'Full screen', title: 'Full screen', onclick: () => this.#toggleFullscreen() }, icon('expand'));
@@ -103,6 +105,7 @@ export class TileElement extends Component {
     setAttribute(this, 'aria-label', title);
     setText(this.#name, tile.self && floating ? 'You' : title);
     this.#silent.hidden = !tile.silent || tile.kind === 'screen';
+    this.#renderWeakness(tile);
     setText(this.#avatar, initials(tile.name));
     this.style.setProperty('--hue', String(hue(tile.name)));
     this.#avatar.hidden = playing || tile.kind === 'screen';
@@ -113,6 +116,15 @@ export class TileElement extends Component {
     setAttribute(this.#pin, 'title', pinned ? 'Unpin' : 'Pin');
     setAttribute(this.#pin, 'aria-pressed', String(pinned));
     this.#expand.hidden = tile.kind !== 'screen' || !document.fullscreenEnabled;
+  }
+
+  /** @param {Tile} tile */
+  #renderWeakness({ weakness }) {
+    this.#bars.hidden = !weakness;
+    if (!weakness) return;
+    setAttribute(this.#bars, 'data-bars', String(weakness.bars));
+    setAttribute(this.#bars, 'aria-label', weakness.words);
+    setAttribute(this.#bars, 'title', weakness.words);
   }
 
   /** @param {Tile} tile */

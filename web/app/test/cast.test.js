@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { peopleOf, soundsOf, tilesOf } from '../call/cast.js';
 
+const GOOD = { score: 100, cause: '', tracks: new Map() };
 const OFF = { wanted: false, track: null, problem: null };
 
 /**
@@ -12,9 +13,9 @@ const OFF = { wanted: false, track: null, problem: null };
  * @param {object} [more]
  */
 function scene(tracks, more = {}) {
-  const peer = { id: 'p1', name: 'Bo', away: false, grants: ['admin'], tracks: new Map(tracks.map((track) => [track.id, { muted: false, ...track }])) };
+  const peer = { id: 'p1', name: 'Bo', away: false, quality: GOOD, grants: ['admin'], tracks: new Map(tracks.map((track) => [track.id, { muted: false, ...track }])) };
   const room = {
-    self: { id: 'me', name: 'Ann', grants: ['publish', 'subscribe', 'data'], tracks: new Map() },
+    self: { id: 'me', name: 'Ann', quality: GOOD, grants: ['publish', 'subscribe', 'data'], tracks: new Map() },
     peers: new Map([['p1', peer]]),
     media: (/** @type {string} */ id) => (tracks.find((track) => track.id === id)?.media ? `media of ${id}` : null),
   };
@@ -63,6 +64,15 @@ test('who is away has no tile, but is listed', () => {
   away.room.peers.get('p1').away = true;
   assert.deepEqual(tilesOf(away).map(({ key }) => key), ['self']);
   assert.deepEqual(peopleOf(away).map(({ id, away }) => [id, away]), [['me', false], ['p1', true]]);
+});
+
+test('whose connection is weak has that on their tile, not on their screen', () => {
+  const weak = scene([CAMERA, SCREEN]);
+  weak.room.self.quality = { ...GOOD, score: 50, cause: 'downlink' };
+  weak.room.peers.get('p1').quality = { ...GOOD, score: 20, cause: 'uplink' };
+  assert.deepEqual(tilesOf(weak).map(({ weakness }) => weakness && [weakness.bars, weakness.words]),
+    [[2, 'Your connection is weak'], [1, 'Their connection is weak'], null]);
+  assert.deepEqual(tilesOf({ ...weak, over: true }).map(({ weakness }) => weakness), [null, null, null]);
 });
 
 test('who may not watch waits for no picture', () => {

@@ -127,9 +127,10 @@ test('a track stays the same object while it changes', () => {
 test('what a peer is, in the words of the SDK', () => {
   const roster = room();
   changes(roster, { peerUpdated: { peer: { id: 'ann', name: 'Ann B', user: 'u', role: 'moderator', metadata: 'm', grants: ['PUBLISH', 'ADMIN'], joinedMs: '12' } } });
-  const { id, tracks, ...rest } = roster.peers.get('ann') ?? {};
+  const { id, tracks, quality, ...rest } = roster.peers.get('ann') ?? {};
   assert.deepEqual(rest, { name: 'Ann B', user: 'u', role: 'moderator', metadata: 'm', grants: ['publish', 'admin'], away: false, joinedMs: 12 });
   assert.equal(tracks?.size, 1, 'its tracks stay');
+  assert.equal(quality?.score, 100, 'nothing is known against it');
 });
 
 test('a later snapshot is told as the changes that were missed', () => {
