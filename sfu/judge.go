@@ -23,8 +23,11 @@ func (s *SFU) judge(now time.Time) {
 
 // figures is what a worker's state is measured at since the last call.
 func (w *worker) figures() float64 {
-	figures := serverFigures{
-		dropped: float64(w.overloaded.Swap(0)), forwarded: float64(w.taken.Swap(0)), behind: time.Duration(w.behind.Swap(0)),
+	figures := serverFigures{dropped: float64(w.overloaded.Swap(0)), forwarded: float64(w.taken.Swap(0))}
+	if waits, total := w.waits.Swap(0), w.waitedTotal.Swap(0); waits > 0 {
+		figures.behind = time.Duration(total / waits)
+	} else if !w.rating.at.IsZero() {
+		figures.behind = judgeInterval // not one job was done in that time
 	}
 	return figures.measure()
 }

@@ -189,7 +189,7 @@ func shortOf(sent, shown int64) float64 {
 // serverFigures are what is known of a worker.
 type serverFigures struct {
 	dropped, forwarded float64
-	behind             time.Duration
+	behind             time.Duration // on average
 }
 
 // measure is its score.

@@ -39,11 +39,11 @@ type worker struct {
 	payload [packetBytes]byte
 
 	// What quality is judged by: how many packets were dropped and taken, and how
-	// long a job waited at most, in nanoseconds; and what came of it, which is
-	// the ticking goroutine's.
-	overloaded, taken atomic.Int64
-	behind            atomic.Int64
-	rating            rating
+	// long some jobs waited, in nanoseconds; and what came of it, which is the
+	// ticking goroutine's.
+	overloaded, taken  atomic.Int64
+	waits, waitedTotal atomic.Int64
+	rating             rating
 
 	wake chan struct{} // holds one token when jobs wait
 
@@ -190,9 +190,8 @@ func (w *worker) link(p *Peer, now time.Time) *downlink {
 // late is a job that looks how long it has waited.
 func (w *worker) late(queued time.Time) func(time.Time) {
 	return func(time.Time) {
-		if waited := int64(time.Since(queued)); waited > w.behind.Load() {
-			w.behind.Store(waited)
-		}
+		w.waits.Add(1)
+		w.waitedTotal.Add(int64(time.Since(queued)))
 	}
 }
 
