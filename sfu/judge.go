@@ -67,13 +67,11 @@ func (r *room) judge(now time.Time) {
 	for _, p := range r.peers {
 		p.judgeWay(now)
 	}
-	published := make(map[string]*track, len(r.tracks))
 	for _, t := range r.tracks {
-		published[t.id] = t
 		t.judge(now)
 	}
 	for _, p := range r.peers {
-		p.judge(now, published)
+		p.judge(now)
 	}
 }
 
@@ -157,7 +155,7 @@ func (t *track) narrow(now time.Time, streams []*incoming, flows [congestion.Lay
 
 // judge tells the client when the quality of its connection, or of what it
 // receives, is another one. The caller holds room.mu.
-func (p *Peer) judge(now time.Time, published map[string]*track) {
+func (p *Peer) judge(now time.Time) {
 	if p.closed || p.told == nil || !p.connected {
 		return
 	}
@@ -168,7 +166,7 @@ func (p *Peer) judge(now time.Time, published map[string]*track) {
 		tell = append(tell, PeerQuality{Peer: p.id, Quality: p.quality, Tracks: p.poorTracks})
 	}
 	for _, s := range p.slots {
-		t := published[s.track]
+		t := p.room.byID[s.track]
 		if t == nil || t.muted {
 			s.judged, s.rating, s.quality = "", rating{}, good
 			continue
