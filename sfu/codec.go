@@ -1,7 +1,6 @@
 package sfu
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/pion/webrtc/v4"
@@ -107,30 +106,6 @@ func newPayloadTypes(codecs []webrtc.RTPCodecParameters) *payloadTypes {
 		}
 	}
 	return p
-}
-
-// knownTypes are the payloadTypes of a client: its media sections mostly have
-// the same.
-type knownTypes []knownCodecs
-
-type knownCodecs struct {
-	codecs []webrtc.RTPCodecParameters
-	types  *payloadTypes
-}
-
-// of is newPayloadTypes, or what that returned for the same codecs before.
-func (k *knownTypes) of(codecs []webrtc.RTPCodecParameters) *payloadTypes {
-	same := func(a, b webrtc.RTPCodecParameters) bool {
-		return a.PayloadType == b.PayloadType && a.MimeType == b.MimeType && a.SDPFmtpLine == b.SDPFmtpLine
-	}
-	for _, known := range *k {
-		if slices.EqualFunc(known.codecs, codecs, same) {
-			return known.types
-		}
-	}
-	types := newPayloadTypes(codecs)
-	*k = append(*k, knownCodecs{codecs, types})
-	return types
 }
 
 // mapFrom says which of our payload types carries what each of theirs does; 0

@@ -159,7 +159,7 @@ func (p *Peer) startSlots(fresh []opening) {
 		parameters := o.slot.sender.GetParameters()
 		encoding := parameters.Encodings[0]
 		out := newOutgoing(p.sfu.metrics, o.track, encoding.SSRC, encoding.RTX.SSRC, o.slot.kind,
-			p.types.of(parameters.Codecs), idsOf(parameters.HeaderExtensions))
+			p.sfu.types.of(parameters.Codecs), idsOf(parameters.HeaderExtensions))
 		out.index = o.slot.index
 		o.slot.out = out
 		p.slots = append(p.slots, o.slot)

@@ -86,7 +86,6 @@ type Peer struct {
 
 	// All below is guarded by room.mu.
 	slots     []*slot
-	types     knownTypes                      // of the slots, no more than there ever were media sections
 	incoming  map[string]map[string]*incoming // by mid and rid
 	rids      map[string][]string             // by mid, in the order of the offer
 	wanted    View                            // as the client said, bounded
@@ -282,7 +281,7 @@ func (p *Peer) receive(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver)
 
 	parameters := receiver.GetParameters()
 	in := newIncoming(p.sfu.nextSerial(), uint32(remote.SSRC()), remote.Kind(),
-		newPayloadTypes(parameters.Codecs), idsOf(parameters.HeaderExtensions), remote.Codec().ClockRate,
+		p.sfu.types.of(parameters.Codecs), idsOf(parameters.HeaderExtensions), remote.Codec().ClockRate,
 		p.sfu.metrics, p.sfu.workers, &p.clock, p.sendRTCP)
 	in.rid = remote.RID()
 	in.setCodec(uint8(remote.PayloadType()))

@@ -59,6 +59,7 @@ type SFU struct {
 	running sync.WaitGroup
 	stop    chan struct{}
 	serial  atomic.Uint64 // of the newest stream or source
+	types   sharedTypes
 
 	mu     sync.Mutex // guards all below; taken before a room's, never after it
 	rooms  map[string]*room
