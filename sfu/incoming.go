@@ -230,98 +230,6 @@ func (in *incoming) flows(now time.Time) bool {
 	return now.UnixNano()-in.heard.Load() < int64(standInAfter)
 }
 
-// recent gives the packets from the newest keyframe on, in order, to who has
-// nothing yet: if it is fresh and none of them is missing. The caller releases
-// them.
-func (in *incoming) recent(now time.Time) (packets []*packet) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.openedAt.IsZero() || now.Sub(in.openedAt) > freshFor {
-		return nil
-	}
-	for seq := in.opening; ; seq++ {
-		p, ok := in.cache.Get(seq)
-		if !ok {
-			for _, p := range packets {
-				p.release()
-			}
-			return nil
-		}
-		p.retain()
-		packets = append(packets, p)
-		if seq == in.newest {
-			return packets
-		}
-	}
-}
-
-// spoken gives the latest packets of sound from the syllable on that is being
-// spoken. The caller releases them.
-func (in *incoming) spoken(now time.Time, look lookBack) []*packet {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if !in.started {
-		return nil
-	}
-	var packets []*packet
-	var heard []recentPacket
-	for back := lookBackPackets - 1; back >= 0; back-- {
-		p, ok := in.cache.Get(in.newest - uint16(back))
-		if !ok {
-			continue
-		}
-		level := uint8(silence)
-		if len(p.level) == 1 {
-			level = p.level[0] & 0x7f
-		}
-		packets = append(packets, p)
-		heard = append(heard, recentPacket{timestamp: p.header.Timestamp, level: level, arrived: p.arrived})
-	}
-	packets = packets[look.from(now, heard):]
-	for _, p := range packets {
-		p.retain()
-	}
-	return packets
-}
-
-// lookBackPackets is how many packets lookBackMost takes, of those of 10 ms.
-const lookBackPackets = int(lookBackMost / (10 * time.Millisecond))
-
-// layers adds what there is to choose from in this stream, which is the one of
-// a spatial layer of its track, or all of it. size tells how large pictures are.
-func (in *incoming) layers(now time.Time, spatial int, simulcast bool, size func(spatial, of int) (int, int), out []congestion.Layer) []congestion.Layer {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	spatials, temporals := min(int(in.top.Spatial)+1, congestion.LayersMost), min(int(in.top.Temporal)+1, congestion.TemporalMost)
-	if simulcast {
-		spatials = 1
-	}
-	for s := range spatials {
-		place := max(s, spatial)
-		width, height := size(place, spatials)
-		for t := range temporals {
-			layer := congestion.Layer{Spatial: place, Temporal: t, Width: width, Height: height, FPS: fullRate / float64(int(1)<<(temporals-1-t))}
-			layer.Bitrate, _ = in.rates.Rate(now, s, t)
-			if layer.Bitrate == 0 {
-				layer.Bitrate = guess(layer)
-			}
-			out = append(out, layer)
-		}
-	}
-	return out
-}
-
-// fullRate is how many pictures a second a camera is taken to give.
-const fullRate = 30
-
-// guess is a layer's bitrate before it was measured.
-func guess(l congestion.Layer) int64 {
-	if bps := congestion.Nominal(l.Width, l.Height, l.FPS); bps > 0 {
-		return bps
-	}
-	return congestion.Nominal(320<<l.Spatial, 180<<l.Spatial, l.FPS)
-}
-
 // follow takes a change of what the publisher sends, which concerns everybody
 // who receives it; a publisher that changes all the time is not followed. It
 // reports whether the packet is of the codec that is sent now.
@@ -382,18 +290,6 @@ func (in *incoming) followed() bool {
 		}
 	}
 	return false
-}
-
-// cached finds a packet by its sequence number; the caller releases it.
-func (in *incoming) cached(seq uint16) *packet {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	p, ok := in.cache.Get(seq)
-	if !ok {
-		return nil
-	}
-	p.retain()
-	return p
 }
 
 func (in *incoming) needsKeyframe() bool { return in.kind == webrtc.RTPCodecTypeVideo }
