@@ -279,15 +279,15 @@ func (d *downlink) feedback(now time.Time, ssrc uint32, packets []rtcp.Packet) {
 		case *rtcp.SenderReport:
 			d.reported(now, ssrc, packet.Reports)
 		case *rtcp.PictureLossIndication:
-			if o := d.out(ssrc); o != nil && packet.MediaSSRC == ssrc {
+			if o := d.known(ssrc); o != nil && packet.MediaSSRC == ssrc {
 				o.keyframeWanted()
 			}
 		case *rtcp.FullIntraRequest:
-			if o := d.out(ssrc); o != nil && slices.ContainsFunc(packet.FIR, func(e rtcp.FIREntry) bool { return e.SSRC == ssrc }) {
+			if o := d.known(ssrc); o != nil && slices.ContainsFunc(packet.FIR, func(e rtcp.FIREntry) bool { return e.SSRC == ssrc }) {
 				o.keyframeWanted()
 			}
 		case *rtcp.TransportLayerNack:
-			if o := d.out(ssrc); o != nil && packet.MediaSSRC == ssrc {
+			if o := d.known(ssrc); o != nil && packet.MediaSSRC == ssrc {
 				o.resendAll(now, packet.Nacks)
 			}
 		}
@@ -297,7 +297,7 @@ func (d *downlink) feedback(now time.Time, ssrc uint32, packets []rtcp.Packet) {
 // reported takes a receiver's report on one stream.
 func (d *downlink) reported(now time.Time, ssrc uint32, reports []rtcp.ReceptionReport) {
 	for _, report := range reports {
-		if report.SSRC == ssrc && d.out(ssrc) != nil {
+		if report.SSRC == ssrc && d.known(ssrc) != nil {
 			d.reports = true
 			d.estimator.ReceiverReport(now, []rtcp.ReceptionReport{report}, 0)
 		}
@@ -312,6 +312,16 @@ func (d *downlink) out(ssrc uint32) *outgoing {
 		}
 	}
 	return nil
+}
+
+// known is out for a stream that the client tells of; one that it is not sent
+// is counted.
+func (d *downlink) known(ssrc uint32) *outgoing {
+	o := d.out(ssrc)
+	if o == nil && !slices.ContainsFunc(d.outs, func(o *outgoing) bool { return o.ssrcRTX == ssrc }) {
+		d.worker.metrics.dropped.WithLabelValues("unknown stream").Inc()
+	}
+	return o
 }
 
 // resendAll answers a NACK, as far as it may reach.

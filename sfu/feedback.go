@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"slices"
 	"time"
 
 	"github.com/pion/interceptor"
@@ -39,9 +40,15 @@ func (p *Peer) readReports(receiver *webrtc.RTPReceiver, in *incoming) {
 // it comes in. It must not block.
 func (p *Peer) feedback(ssrc uint32, packets []rtcp.Packet) {
 	p.worker.try(func(now time.Time) {
-		if d := p.worker.links[p]; d != nil {
-			d.feedback(now, ssrc, packets)
+		d := p.worker.links[p]
+		if d == nil {
+			// Without a slot there is nothing to tell of.
+			if !slices.ContainsFunc(packets, func(packet rtcp.Packet) bool { _, own := packet.(*rtcp.SenderReport); return own }) {
+				p.worker.metrics.dropped.WithLabelValues("unknown stream").Inc()
+			}
+			return
 		}
+		d.feedback(now, ssrc, packets)
 	})
 }
 

@@ -199,6 +199,9 @@ func (in *incoming) keep(p *packet, now time.Time) bool {
 		return false
 	}
 	in.reader.Read(in.types.codec(p.header.PayloadType), seq, p.header.Timestamp, p.header.Marker, p.payload, p.descriptor, &p.frame)
+	if !p.frame.Readable && len(p.payload) > 0 && in.rates != nil {
+		in.metrics.dropped.WithLabelValues("payload").Inc()
+	}
 	p.describe()
 	p.arrived = now
 	p.retain() // the cache's
