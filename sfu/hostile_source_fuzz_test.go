@@ -69,16 +69,17 @@ func (l *lab) close() {
 // audit holds against all that left in a slot's stream what a decoder, and the
 // cipher, rely on.
 type audit struct {
-	sent    map[int64]rtp.Packet
-	numbers forward.Unwrapper
-	newest  int64
-	latest  uint32
+	ssrc          uint32
+	sent          map[int64]rtp.Packet
+	numbers       forward.Unwrapper
+	first, newest int64
+	latest        uint32
 }
 
 // check takes the next packet that left.
 func (a *audit) check(t *testing.T, p rtp.Packet) {
 	t.Helper()
-	if p.SSRC != 7 {
+	if p.SSRC != a.ssrc {
 		return
 	}
 	n := a.numbers.Unwrap(p.SequenceNumber)
@@ -101,6 +102,9 @@ func (a *audit) check(t *testing.T, p rtp.Packet) {
 		a.latest = p.Timestamp
 	}
 	a.newest = n
+	if first {
+		a.first = n
+	}
 }
 
 // FuzzSource sends whatever RTP from two sources into a slot that goes from one
@@ -133,7 +137,7 @@ func FuzzSource(f *testing.F) {
 		defer l.close()
 		l.carry(l.sources[0])
 		seqs, times := [2]uint16{65000, 1000}, [2]uint32{1 << 31, 5}
-		a := audit{sent: map[int64]rtp.Packet{}}
+		a := audit{ssrc: 7, sent: map[int64]rtp.Packet{}}
 		for steps := 0; len(script) >= 8 && steps < 300; steps++ {
 			op, by, passed, size := script[0], binary.BigEndian.Uint16(script[1:]), binary.BigEndian.Uint32(script[3:]), int(script[7])
 			script = script[8:]
