@@ -18,7 +18,7 @@ func (v *viewer) goesOn(t *testing.T, since int) {
 	t.Helper()
 	v.sees(t, 20)
 	seen := v.seen()[since:]
-	a := audit{ssrc: seen[0].SSRC, sent: map[int64]rtp.Packet{}}
+	a := audit{ssrc: seen[0].SSRC, repaired: true, sent: map[int64]rtp.Packet{}}
 	for _, p := range seen {
 		a.check(t, p)
 	}

@@ -70,6 +70,7 @@ func (l *lab) close() {
 // cipher, rely on.
 type audit struct {
 	ssrc          uint32
+	repaired      bool // a client put together what was sent again, without payload type and extensions
 	sent          map[int64]rtp.Packet
 	numbers       forward.Unwrapper
 	first, newest int64
@@ -84,8 +85,8 @@ func (a *audit) check(t *testing.T, p rtp.Packet) {
 	}
 	n := a.numbers.Unwrap(p.SequenceNumber)
 	if before, ok := a.sent[n]; ok {
-		if p.Timestamp != before.Timestamp || p.Marker != before.Marker || p.PayloadType != before.PayloadType || p.Padding != before.Padding ||
-			!bytes.Equal(p.Payload, before.Payload) || !bytes.Equal(p.GetExtension(6), before.GetExtension(6)) {
+		if p.Timestamp != before.Timestamp || p.Marker != before.Marker || !bytes.Equal(p.Payload, before.Payload) ||
+			!a.repaired && (p.PayloadType != before.PayloadType || p.Padding != before.Padding || !bytes.Equal(p.GetExtension(6), before.GetExtension(6))) {
 			t.Fatalf("%d was sent twice, as %v, then as %v", n, before.String(), p.String())
 		}
 		return
