@@ -253,37 +253,56 @@ func TestSizesThatNobodyWantsAreNotTaken(t *testing.T) {
 	bob.gets(t, 2)
 }
 
-// A size that never gives a keyframe is asked for one now and then, and who
-// wants it keeps the picture that it has.
+// A size that never gives a keyframe is asked for one now and then. Who wants it
+// keeps the picture that it has, and who has none gets one of another size.
 func TestASizeWithoutKeyframesCostsNobodyThePicture(t *testing.T) {
-	s := runSFU(t)
-	r := newRude(t, s, "tea", "mal")
-	bob := watch(t, s, "tea", "bob")
-	bob.shows("track of mal", 1280, 720)
-	before := counted(t, s, "hiroba_sfu_keyframe_requests_total", "")
-	ticker := time.NewTicker(10 * time.Millisecond)
-	defer ticker.Stop()
-	began := time.Now()
-	for n := range 400 {
-		<-ticker.C
-		small, large := picture(n%50 == 0, 200), picture(false, 600)
-		small[2], large[2] = 'q', 'f'
-		r.send(r.header(0), small)
-		r.send(r.header(2), large)
-	}
-	passed := time.Since(began)
-	seen := bob.seen()
-	if len(seen) < 200 {
-		t.Fatalf("%d packets came of 400", len(seen))
-	}
-	for _, p := range seen {
-		if p.Payload[2] != 'q' {
-			t.Fatal("a size was sent from where no decoder can begin")
-		}
-	}
-	// Two sizes may be asked for, each every half second.
-	if n := counted(t, s, "hiroba_sfu_keyframe_requests_total", "") - before; n > 2*int(passed/(500*time.Millisecond))+4 {
-		t.Errorf("%d keyframes were asked for in %v", n, passed)
+	for _, tc := range []struct {
+		name          string
+		width, height int // what is shown at first
+	}{
+		{"by who has a picture", 160, 90},
+		{"by who has none", 1280, 720},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := runSFU(t)
+			r := newRude(t, s, "tea", "mal")
+			bob := watch(t, s, "tea", "bob")
+			bob.shows("track of mal", tc.width, tc.height)
+			before, began := counted(t, s, "hiroba_sfu_keyframe_requests_total", ""), time.Now()
+			ticker := time.NewTicker(10 * time.Millisecond)
+			defer ticker.Stop()
+			deadline := time.After(2 * soon)
+			first := 0
+			for n := 0; first == 0 || n < first+300; n++ {
+				select {
+				case <-ticker.C:
+				case <-deadline:
+					t.Fatal("no picture came")
+				}
+				small, large := picture(n%50 == 0, 200), picture(false, 600)
+				small[2], large[2] = 'q', 'f'
+				r.send(r.header(0), small)
+				r.send(r.header(2), large)
+				if first == 0 && len(bob.seen()) > 0 {
+					first = n + 1
+					bob.shows("track of mal", 1280, 720)
+				}
+			}
+			seen := bob.seen()
+			if len(seen) < 200 {
+				t.Fatalf("%d packets came of 300", len(seen))
+			}
+			for _, p := range seen {
+				if p.Payload[2] != 'q' {
+					t.Fatal("a size was sent from where no decoder can begin")
+				}
+			}
+			// Two sizes may be asked for, each every half second.
+			passed := time.Since(began)
+			if n := counted(t, s, "hiroba_sfu_keyframe_requests_total", "") - before; n > 2*int(passed/(500*time.Millisecond))+4 {
+				t.Errorf("%d keyframes were asked for in %v", n, passed)
+			}
+		})
 	}
 }
 

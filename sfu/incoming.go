@@ -76,6 +76,8 @@ type incoming struct {
 	rates    *congestion.LayerRates // video only
 	top      forward.Layer          // the highest layer seen
 	requests forward.KeyframeRequests
+	asked    time.Time   // when the first keyframe was that has not come; zero for none
+	barren   time.Time   // until when none is expected
 	timer    *time.Timer // sends the merged request; nil when none waits
 	report   *forward.SenderReport
 	ended    bool
@@ -213,6 +215,7 @@ func (in *incoming) keep(p *packet, now time.Time) bool {
 		in.rates.Add(now, int(f.Spatial), int(f.Temporal), len(p.payload))
 		if f.Opens() {
 			in.requests.Arrived()
+			in.asked = time.Time{}
 			if !f.Late {
 				in.opening, in.openedAt = seq, now
 			}
@@ -315,6 +318,29 @@ func (in *incoming) requestKeyframe() {
 	}
 }
 
+const (
+	// barrenAfter is for how long keyframes are asked for in vain before another
+	// size of the track is taken instead, barrenFor until it is tried again.
+	barrenAfter = 3 * time.Second
+	barrenFor   = 15 * time.Second
+)
+
+// gives says whether keyframes come of this when they are asked for; while
+// nothing comes at all, that is not known.
+func (in *incoming) gives(now time.Time) bool {
+	flows := in.flows(now)
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	switch {
+	case in.asked.IsZero():
+	case !flows:
+		in.asked = time.Time{}
+	case now.Sub(in.asked) > barrenAfter:
+		in.asked, in.barren = time.Time{}, now.Add(barrenFor)
+	}
+	return !now.Before(in.barren)
+}
+
 func (in *incoming) requestDue() {
 	in.mu.Lock()
 	send := in.requests.Due(time.Now()) && !in.ended
@@ -325,6 +351,11 @@ func (in *incoming) requestDue() {
 }
 
 func (in *incoming) sendPLI() {
+	in.mu.Lock()
+	if in.asked.IsZero() {
+		in.asked = time.Now()
+	}
+	in.mu.Unlock()
 	in.metrics.keyframeRequests.Inc()
 	in.sendRTCP(&rtcp.PictureLossIndication{MediaSSRC: in.ssrc})
 }

@@ -175,8 +175,13 @@ func (s *source) measure(now time.Time) {
 		return
 	}
 	sizes := max(len(streams), len(s.sizes))
+	gives := func(in *incoming) bool { return in != nil && in.gives(now) }
+	choice := slices.ContainsFunc(streams, gives)
 	for i := range min(sizes, congestion.LayersMost) {
 		if i < len(streams) && streams[i] != nil {
+			if choice && !gives(streams[i]) {
+				continue // it is of no use without a keyframe
+			}
 			layers = streams[i].layers(now, i, sizes > 1, s.size, layers)
 			continue
 		}
