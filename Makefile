@@ -101,6 +101,11 @@ files: ## send a file of 100 MB from page to page in the middle of a call; HIROB
 	@.ci/setup go browser
 	HIROBA_FILE_MB=$(or $(HIROBA_FILE_MB),100) go test -count=1 -v -run TestAFileGoesThroughInACall ./cmd/hiroba
 
+.PHONY: corpus
+corpus: ## record what Chromium sends, every codec in every way, for the fuzz targets in sfu/forward
+	@.ci/setup go browser
+	HIROBA_CORPUS=1 go test -count=1 -v -run '^TestRecordCorpus$$' ./cmd/hiroba
+
 .PHONY: bench
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
