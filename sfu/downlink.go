@@ -20,8 +20,10 @@ const (
 	// unheard is after how long a client that should report and does not is
 	// taken for one that never will.
 	unheard = 2 * time.Second
-	// audioRate is what a slot with audio takes, headers included, in bit/s.
-	audioRate = 48_000
+	// audioRate is what a slot with audio takes, headers included, redRate what
+	// redundancy adds, in bit/s.
+	audioRate = 60_000
+	redRate   = 90_000
 	// unlimited is more than any client is sent, in bit/s.
 	unlimited = 1 << 40
 	// anySize is how large a client is taken to show what it tells no size of.
@@ -44,6 +46,7 @@ type downlink struct {
 	since               time.Time
 	probing             *time.Timer
 	resends             byteBudget
+	used                int64 // bit/s, of what was decided last
 
 	// Used again for each decision.
 	shown []*outgoing
@@ -90,7 +93,7 @@ func (d *downlink) tick(now time.Time) {
 		return
 	}
 	d.estimator.Tick(now)
-	d.protect()
+	d.protect(now)
 	d.allocate(now)
 	d.probe(now)
 }
@@ -102,15 +105,20 @@ const (
 	clean = 0.005
 )
 
-// protect has sound sent with redundancy while packets are lost.
-func (d *downlink) protect() {
+// protect has sound sent with redundancy while packets are lost and there is
+// room for it: where they are lost because there is too much of them, more
+// would make it worse.
+func (d *downlink) protect(now time.Time) {
 	lost := d.estimator.Stats().Lost
-	if lost > clean && lost < lossy {
-		return
-	}
+	room := d.estimate(now) - d.used
 	for _, o := range d.outs {
-		if o.audio != nil {
-			o.wantRED(lost >= lossy)
+		switch {
+		case o.audio == nil:
+		case lost <= clean, room < 0:
+			o.wantRED(false)
+		case lost >= lossy && room >= 2*redRate:
+			o.wantRED(true)
+			room -= redRate
 		}
 	}
 }
@@ -140,6 +148,9 @@ func (d *downlink) allocate(now time.Time) {
 		case o.load.source == nil:
 		case o.audio != nil:
 			audio += audioRate
+			if o.red {
+				audio += redRate
+			}
 		default:
 			d.shown = append(d.shown, o)
 		}
@@ -149,6 +160,7 @@ func (d *downlink) allocate(now time.Time) {
 		d.slots = append(d.slots, o.slot())
 	}
 	decided := d.allocator.Allocate(now, d.estimate(now), audio, d.slots)
+	d.used = decided.Used
 	d.estimator.Want(decided.Wanted)
 	for i, o := range d.shown {
 		target := decided.Targets[i]

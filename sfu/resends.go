@@ -41,11 +41,11 @@ func (b *resendBudget) take(now time.Time) bool {
 	return b.used <= resendsPerSecond
 }
 
-// repeated says whether a packet was sent again so lately that it may be on its
-// way still: who asks within a round trip cannot know.
-func (b *resendBudget) repeated(now time.Time, seq uint16, rtt time.Duration) bool {
+// repeated says whether a packet was sent again so lately, within the time
+// given, that it may be on its way still.
+func (b *resendBudget) repeated(now time.Time, seq uint16, within time.Duration) bool {
 	last := b.recent[seq%resentKept]
-	return last.known && last.seq == seq && time.Duration(uint32(now.UnixMilli())-last.at)*time.Millisecond < rtt
+	return last.known && last.seq == seq && time.Duration(uint32(now.UnixMilli())-last.at)*time.Millisecond < within
 }
 
 // note remembers a packet that is sent again.

@@ -43,7 +43,7 @@ func (o *outgoing) resend(now time.Time, lost uint16) {
 	case o.current != nil && source != o.current && o.load.source != nil && o.load.source.rank(source) >= 0:
 		o.metrics.resent.WithLabelValues("left").Inc() // another size has begun with a keyframe
 		return
-	case o.resends.repeated(now, lost, o.link.rtt()):
+	case o.resends.repeated(now, lost, o.link.rtt()/2):
 		o.metrics.resent.WithLabelValues("repeated").Inc()
 		return
 	case !o.resends.take(now) || !o.link.mayResend(now, len(p.payload)):
