@@ -68,7 +68,7 @@ vuln: ## look for known vulnerabilities in what the code calls
 .PHONY: test-go
 test-go: ## run the Go tests, with the race detector and a real Chromium
 	@.ci/setup go cc browser curl
-	CGO_ENABLED=1 go test -race -count=1 -timeout 12m ./...
+	CGO_ENABLED=1 go test -race -count=1 -timeout 14m ./...
 
 .PHONY: test-web
 test-web: web/node_modules/.package-lock.json ## check the types of the SDK and the page, and run their tests
