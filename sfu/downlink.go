@@ -178,7 +178,7 @@ func (o *outgoing) slot() congestion.Slot {
 	at := o.load.place
 	s := congestion.Slot{
 		ID: o.load.source.id<<16 | uint64(o.index), Priority: at.priority, Width: at.width, Height: at.height,
-		Detail: o.load.source.detail, Layers: *o.load.source.offers.Load(),
+		Detail: o.load.source.detail.Load(), Layers: *o.load.source.offers.Load(),
 	}
 	if s.Width == 0 || s.Height == 0 {
 		s.Width, s.Height = anySize, anySize

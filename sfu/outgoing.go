@@ -56,7 +56,7 @@ type outgoing struct {
 	next    *incoming     // the simulcast layer that takes over at its keyframe
 	layer   forward.Layer // what is wanted of next or, without one, of current
 	counted int           // the spatial layer that the source's demand has this slot in; -1 is none
-	caught  bool          // packets of current up to caughtUp were sent from its cache
+	caught  bool          // packets of current up to upTo were sent from its cache
 	upTo    uint16
 	first   uint32 // the timestamp of the first packet of current, once begun
 	begun   bool

@@ -99,7 +99,8 @@ func (r *room) publish(p *Peer, wanted []Track) {
 			}
 			r.add(t)
 		}
-		t.source.detail, t.source.sizes = w.Detail, w.Encodings
+		t.source.detail.Store(w.Detail)
+		t.source.sizes = w.Encodings
 		t.collect()
 		t.setMuted(w.Muted)
 	}
@@ -296,7 +297,7 @@ func (r *room) cameras(p *Peer) (ids []string) {
 	}
 	var tracks []*track
 	for _, t := range r.tracks {
-		if t.kind == webrtc.RTPCodecTypeVideo && t.peer != p && !t.source.detail && !t.muted {
+		if t.kind == webrtc.RTPCodecTypeVideo && t.peer != p && !t.source.detail.Load() && !t.muted {
 			tracks = append(tracks, t)
 		}
 	}

@@ -21,9 +21,10 @@ type Encoding struct {
 // simulcast, one for each size. Slots carry sources, and choose among their
 // layers.
 type source struct {
-	id     uint64 // unique in this SFU
-	kind   webrtc.RTPCodecType
-	detail bool // a shared screen: size before frame rate
+	id   uint64 // unique in this SFU
+	kind webrtc.RTPCodecType
+	// detail says that size comes before the frame rate, as for a shared screen.
+	detail atomic.Bool
 
 	// streams are by spatial layer, the smallest first; one that has not begun
 	// is nil. Whoever changes them, under room.mu, puts a new slice there.
