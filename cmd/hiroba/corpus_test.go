@@ -201,8 +201,16 @@ func (r *excerpt) begun(mu *sync.Mutex) bool {
 
 // add keeps a packet, from a keyframe on.
 func (r *excerpt) add(p *rtp.Packet) {
-	if len(p.Payload) == 0 || r.packets == corpusPackets || r.packets == 0 && !r.codec.StartsKeyframe(p.Payload) {
+	if len(p.Payload) == 0 || r.packets == corpusPackets {
 		return
+	}
+	if r.packets == 0 {
+		var reader forward.Reader
+		var f forward.Frame
+		reader.Read(r.codec, p.SequenceNumber, p.Timestamp, p.Marker, p.Payload, p.GetExtension(r.descriptor), &f)
+		if !f.Opens() {
+			return
+		}
 	}
 	if r.packets > 0 && p.Timestamp == r.timestamp && p.Payload[0] == r.data[len(r.data)-min(corpusBytes, len(r.data))] {
 		return // the middle of a frame says what the packet before said

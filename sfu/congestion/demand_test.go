@@ -121,32 +121,3 @@ func TestNominal(t *testing.T) {
 		}
 	}
 }
-
-func TestBudget(t *testing.T) {
-	var b congestion.Budget
-	if ok, _ := b.Video(start, 1200); !ok {
-		t.Fatal("without a rate nothing passes")
-	}
-	b.Rate(start, 800_000) // 100 kB/s, 250 with the factor
-	sent, now := 0, start
-	for now.Before(start.Add(time.Second)) {
-		ok, wait := b.Video(now, 1000)
-		if ok {
-			sent += 1000
-			continue
-		}
-		if wait <= 0 || wait > 20*time.Millisecond {
-			t.Fatalf("wait %v", wait)
-		}
-		now = now.Add(wait)
-	}
-	if sent < 240_000 || sent > 260_000 {
-		t.Fatalf("%d bytes in a second, want 250000", sent)
-	}
-	for range 100 {
-		b.Audio(now, 1000) // audio passes and counts, but not for ever
-	}
-	if ok, wait := b.Video(now, 1000); ok || wait > 50*time.Millisecond {
-		t.Fatalf("video after much audio: %v, wait %v", ok, wait)
-	}
-}

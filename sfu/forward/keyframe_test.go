@@ -6,7 +6,7 @@ import (
 	"github.com/hiroba-rtc/hiroba/sfu/forward"
 )
 
-func TestStartsKeyframe(t *testing.T) {
+func TestKeyframes(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		codec   forward.Codec
@@ -44,19 +44,12 @@ func TestStartsKeyframe(t *testing.T) {
 		{"empty av1", forward.AV1, nil, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if got := tc.codec.StartsKeyframe(tc.payload); got != tc.want {
+			var reader forward.Reader
+			var f forward.Frame
+			reader.Read(tc.codec, 1, 0, false, tc.payload, nil, &f)
+			if got := f.Opens(); got != tc.want {
 				t.Fatalf("got %v", got)
 			}
 		})
 	}
-}
-
-func FuzzStartsKeyframe(f *testing.F) {
-	f.Add([]byte{0x90, 0xe0, 0x85, 0x01, 0x07, 0x20, 0x50})
-	f.Add([]byte{0x78, 0, 2, 0x67, 0, 0, 2, 0x68, 0})
-	f.Fuzz(func(_ *testing.T, payload []byte) {
-		for codec := forward.Other; codec <= forward.AV1; codec++ {
-			codec.StartsKeyframe(payload)
-		}
-	})
 }

@@ -2,13 +2,6 @@ package forward
 
 import "encoding/binary"
 
-// vp8StartsKeyframe reads the VP8 payload descriptor (RFC 7741, 4.2) up to
-// the first bytes of the frame (4.3), whose P bit is 0 in a keyframe.
-func vp8StartsKeyframe(payload []byte) bool {
-	var f Frame
-	return parseVP8(payload, false, &f) && f.Starts && f.Keyframe
-}
-
 // parseVP8 reads the VP8 payload descriptor (RFC 7741, 4.2). It reports false
 // for one that is cut short, or describes nothing.
 func parseVP8(payload []byte, marker bool, f *Frame) bool {

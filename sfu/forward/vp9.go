@@ -1,13 +1,5 @@
 package forward
 
-// vp9StartsKeyframe looks for the beginning (B) of a frame that is not
-// predicted from another picture (P), on the lowest spatial layer.
-func vp9StartsKeyframe(payload []byte) bool {
-	var f Frame
-	var p vp9Pictures
-	return p.parse(payload, &f) && f.Starts && f.Keyframe
-}
-
 // vp9SpatialLayers is how many frames a picture may have: 3 bits tell which.
 const vp9SpatialLayers = 8
 
