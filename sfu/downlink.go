@@ -45,8 +45,8 @@ type downlink struct {
 	sent                uint32 // packets, when they were looked at for quality
 	since               time.Time
 	probing             *time.Timer
-	resends             byteBudget
-	used                int64 // bit/s, of what was decided last
+	resends             ration // bytes
+	used                int64  // bit/s, of what was decided last
 
 	// Used again for each decision.
 	shown []*outgoing
@@ -54,7 +54,10 @@ type downlink struct {
 }
 
 func newDownlink(w *worker, now time.Time) *downlink {
-	return &downlink{worker: w, estimator: congestion.NewEstimator(now, congestion.Config{Start: startRate})}
+	return &downlink{
+		worker: w, estimator: congestion.NewEstimator(now, congestion.Config{Start: startRate}),
+		resends: newRation(resendRate(startRate)),
+	}
 }
 
 // add begins a stream.
@@ -269,7 +272,8 @@ func (d *downlink) rtt() time.Duration {
 
 // mayResend says whether size bytes may be sent again, and counts them if so.
 func (d *downlink) mayResend(now time.Time, size int) bool {
-	return d.resends.take(now, size, int64(resendShare*float64(min(d.estimate(now), resendMost))))
+	d.resends.rate, d.resends.most = resendRate(d.estimate(now))
+	return d.resends.spend(now, float64(size))
 }
 
 // feedback takes what the client says of the stream ssrc, or of all.

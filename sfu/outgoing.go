@@ -94,6 +94,7 @@ func newOutgoing(m *metrics, writer rtpWriter, ssrc, ssrcRTX webrtc.SSRC, kind w
 		metrics: m, writer: writer, ssrc: uint32(ssrc), types: types, ids: ids, rate: 90000,
 		counted: -1,
 		sources: map[uint64]*incoming{},
+		resends: newResendBudget(),
 		ssrcRTX: uint32(ssrcRTX),
 		seqRTX:  uint16(rand.Uint32()),
 	}

@@ -20,9 +20,19 @@ const (
 // everything all the time gets this much and no more. It is not safe for
 // concurrent use.
 type resendBudget struct {
-	second time.Time
-	used   int
+	ration
 	recent [resentKept]resentPacket // by number; one may take the place of another
+}
+
+func newResendBudget() resendBudget {
+	return resendBudget{ration: newRation(resendsPerSecond, resendsPerSecond)}
+}
+
+// resendRate is how many bytes a second may be sent again where a way carries so
+// much, in bit/s, and how many at once.
+func resendRate(estimate int64) (rate, most float64) {
+	rate = resendShare / 8 * float64(min(estimate, resendMost))
+	return rate, rate * resendBurst.Seconds()
 }
 
 // resentPacket is a packet that was sent again.
@@ -30,15 +40,6 @@ type resentPacket struct {
 	seq   uint16
 	known bool
 	at    uint32 // milliseconds, modulo
-}
-
-// take says whether one more may be sent now.
-func (b *resendBudget) take(now time.Time) bool {
-	if now.Sub(b.second) >= time.Second {
-		b.second, b.used = now, 0
-	}
-	b.used++
-	return b.used <= resendsPerSecond
 }
 
 // repeated says whether a packet was sent again so lately, within the time
@@ -51,26 +52,4 @@ func (b *resendBudget) repeated(now time.Time, seq uint16, within time.Duration)
 // note remembers a packet that is sent again.
 func (b *resendBudget) note(now time.Time, seq uint16) {
 	b.recent[seq%resentKept] = resentPacket{seq, true, uint32(now.UnixMilli())}
-}
-
-// byteBudget is a bucket of bytes. It is not safe for concurrent use.
-type byteBudget struct {
-	left float64
-	at   time.Time
-}
-
-// take says whether size bytes may go at a rate in bit/s, and counts them if so.
-func (b *byteBudget) take(now time.Time, size int, rate int64) bool {
-	most := float64(rate) / 8 * resendBurst.Seconds()
-	if b.at.IsZero() {
-		b.left = most
-	} else if passed := now.Sub(b.at); passed > 0 {
-		b.left = min(b.left+float64(rate)/8*passed.Seconds(), most)
-	}
-	b.at = now
-	if b.left < float64(size) {
-		return false
-	}
-	b.left -= float64(size)
-	return true
 }
