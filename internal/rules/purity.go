@@ -11,7 +11,7 @@ import (
 // and no goroutine, so that loss, reordering and a minute of waiting are table
 // tests that take microseconds.
 var (
-	purePackages = []string{"sfu/forward", "sfu/congestion", "signaling/topology"}
+	purePackages = []string{"sfu/forward", "sfu/congestion", "sfu/reception", "signaling/topology"}
 	pureFiles    = []string{"signaling/session/outbox.go", "internal/lab/line.go", "internal/lab/shape.go"}
 
 	// impureImports reach the world outside or coordinate goroutines; what lies
