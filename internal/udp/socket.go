@@ -1,65 +1,43 @@
-// Package udp is the UDP socket under the SFU and the TURN server: datagrams
-// go out in batches of one system call, where the system has such a call.
+// Package udp is the UDP socket under the SFU and the TURN server. Its unit is
+// the batch: a Batch of datagrams leaves, and a Reader takes all that is there,
+// in as few system calls as the system allows; Linux in addition takes runs of
+// datagrams to one address apart by itself, and puts them together
+// (UDP_SEGMENT and UDP_GRO, see udp(7)). What a system has is found out at start; where it
+// has nothing of this, and where the way to an address refuses it, the same
+// datagrams go one by one.
 package udp
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
-
-	"golang.org/x/net/ipv4"
-	"golang.org/x/net/ipv6"
 )
 
-const (
-	// batchSize is how many datagrams one system call takes at most.
-	batchSize = 64
-	// slotBytes is the largest datagram that is held back for a batch: an
-	// Ethernet MTU. Larger ones are sent at once.
-	slotBytes = 1500
-	// socketBuffer is asked for in both directions, in bytes; the system may
-	// give less.
-	socketBuffer = 4 << 20
-)
+// socketBuffer is asked for in both directions, in bytes; the system may give
+// less.
+const socketBuffer = 4 << 20
 
 // Socket is a UDP socket bound to one address. It is a net.PacketConn, and
-// takes netip.AddrPort without allocating.
-//
-// Between Cork and Uncork what is written is held back and leaves in batches.
-// Anybody may write meanwhile; a datagram is held back no longer than the
-// holder's own run over its input. All methods are safe for concurrent use.
+// takes netip.AddrPort without allocating. All methods are safe for concurrent
+// use.
 type Socket struct {
 	conn  *net.UDPConn
-	batch batchWriter
+	raw   syscall.RawConn
 	local netip.AddrPort
+
+	system       system
+	segmentation segmentation
+	counters
 
 	// corked counts the holders; it is read without the mutex to keep the
 	// way of single datagrams short.
 	corked atomic.Int32
-	failed atomic.Uint64
-
-	mu       sync.Mutex // guards what is held back
-	held     int
-	messages [batchSize]ipv4.Message
-	slots    [batchSize]slot
-}
-
-// slot is the storage behind one message of the batch.
-type slot struct {
-	addr    net.UDPAddr
-	ip      [16]byte
-	payload [slotBytes]byte
-	buffers [1][]byte
-}
-
-// batchWriter is what ipv4.PacketConn and ipv6.PacketConn have in common;
-// both message types are one and the same.
-type batchWriter interface {
-	WriteBatch(messages []ipv4.Message, flags int) (int, error)
+	mu     sync.Mutex // guards held
+	held   *Batch     // made by the first Cork
 }
 
 // Listen binds a socket to addr, which names a specific address; port 0 takes
@@ -76,21 +54,17 @@ func Listen(addr netip.AddrPort) (*Socket, error) {
 	if err != nil {
 		return nil, err
 	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
 	// The system caps what it gives; a smaller buffer is no reason not to run.
 	_ = conn.SetReadBuffer(socketBuffer)
 	_ = conn.SetWriteBuffer(socketBuffer)
 
-	s := &Socket{conn: conn, local: conn.LocalAddr().(*net.UDPAddr).AddrPort()}
-	if network == "udp4" {
-		s.batch = ipv4.NewPacketConn(conn)
-	} else {
-		s.batch = ipv6.NewPacketConn(conn)
-	}
-	for i := range s.slots {
-		slot := &s.slots[i]
-		s.messages[i].Buffers = slot.buffers[:]
-		s.messages[i].Addr = &slot.addr
-	}
+	s := &Socket{conn: conn, raw: raw, local: unmap(conn.LocalAddr().(*net.UDPAddr).AddrPort())}
+	s.probe()
 	return s, nil
 }
 
@@ -100,96 +74,53 @@ func (s *Socket) Addr() netip.AddrPort { return s.local }
 // LocalAddr is Addr as a *net.UDPAddr.
 func (s *Socket) LocalAddr() net.Addr { return s.conn.LocalAddr() }
 
-// Failed is the number of datagrams that the system refused to send from a
-// batch. Their writers were not told: a batch is sent after they went on.
-func (s *Socket) Failed() uint64 { return s.failed.Load() }
+// WantedBuffer is what a Socket asks the system for in both directions, in
+// bytes.
+const WantedBuffer = socketBuffer
 
-// Cork begins to hold datagrams back. Each Cork needs one Uncork.
-func (s *Socket) Cork() { s.corked.Add(1) }
+// Buffers is what the system gave of it. Less means that its limits are lower
+// (in Linux net.core.rmem_max and wmem_max): bursts are then lost at less load.
+// Both are 0 where the system does not tell.
+func (s *Socket) Buffers() (read, write int) { return s.buffers() }
 
-// Uncork sends what is held back.
-func (s *Socket) Uncork() {
-	s.mu.Lock()
-	s.flush()
-	s.corked.Add(-1)
-	s.mu.Unlock()
+// ECN is the congestion notification field of a datagram (RFC 3168).
+type ECN int
+
+// The values of the field that a sender may set.
+const (
+	NotECT ECN = 0b00 // the transport does not heed marks
+	ECT1   ECN = 0b01 // it does, as RFC 9331 wants it
+	ECT0   ECN = 0b10 // it does
+)
+
+// Mark sets what all datagrams from now on say about how they want to be
+// treated: the DSCP, from 0 to 63 (RFC 8837 has those for media), and the ECN
+// field. A socket begins with 0 and NotECT.
+func (s *Socket) Mark(dscp int, ecn ECN) error {
+	if dscp < 0 || dscp > 63 {
+		return fmt.Errorf("udp: %d is no DSCP: it has six bits, so 0 to 63", dscp)
+	}
+	if ecn != NotECT && ecn != ECT0 && ecn != ECT1 {
+		return fmt.Errorf("udp: %d is no ECN field that a sender may set: 0, 1 and 2 are", ecn)
+	}
+	if err := s.mark(dscp<<2 | int(ecn)); err != nil {
+		return fmt.Errorf("udp: cannot mark what leaves %v with DSCP %d: %w", s.local, dscp, err)
+	}
+	return nil
 }
 
-// WriteToAddrPort sends one datagram, or holds it back while corked. The
-// payload may be used again when it returns.
-func (s *Socket) WriteToAddrPort(payload []byte, addr netip.AddrPort) (int, error) {
-	if s.corked.Load() == 0 || len(payload) > slotBytes {
-		return s.conn.WriteToUDPAddrPort(payload, addr)
+// reachable brings an address into the form of the socket's family, and
+// reports whether it can be sent to at all.
+func (s *Socket) reachable(to netip.AddrPort) (netip.AddrPort, bool) {
+	if to.Addr().Is4In6() {
+		to = unmap(to)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.corked.Load() == 0 {
-		return s.conn.WriteToUDPAddrPort(payload, addr)
-	}
-	if s.held == batchSize {
-		s.flush()
-	}
-	slot := &s.slots[s.held]
-	slot.setAddr(addr)
-	slot.buffers[0] = slot.payload[:copy(slot.payload[:], payload)]
-	s.held++
-	return len(payload), nil
+	return to, to.Port() != 0 && to.Addr().IsValid() && to.Addr().Is4() == s.local.Addr().Is4()
 }
 
-func (s *slot) setAddr(addr netip.AddrPort) {
-	ip := addr.Addr()
-	if ip.Is4() {
-		v4 := ip.As4()
-		s.addr.IP = s.ip[:copy(s.ip[:], v4[:])]
-	} else {
-		s.ip = ip.As16()
-		s.addr.IP = s.ip[:]
-	}
-	s.addr.Zone = ip.Zone()
-	s.addr.Port = int(addr.Port())
-}
-
-// flush sends all that is held back. A datagram that the system refuses is
-// counted and left out, the ones behind it still go. The caller holds mu.
-func (s *Socket) flush() {
-	for sent := 0; sent < s.held; {
-		n, err := s.batch.WriteBatch(s.messages[sent:s.held], 0)
-		if n > 0 {
-			sent += n
-			continue
-		}
-		if errors.Is(err, net.ErrClosed) {
-			s.failed.Add(uint64(s.held - sent))
-			break
-		}
-		s.failed.Add(1)
-		sent++
-	}
-	s.held = 0
-}
-
-// WriteTo is WriteToAddrPort for a *net.UDPAddr.
-func (s *Socket) WriteTo(payload []byte, addr net.Addr) (int, error) {
-	udpAddr, ok := addr.(*net.UDPAddr)
-	if !ok {
-		return 0, fmt.Errorf("udp: cannot send to a %T, only to a *net.UDPAddr", addr)
-	}
-	return s.WriteToAddrPort(payload, unmap(udpAddr.AddrPort()))
-}
-
-// ReadFromAddrPort waits for one datagram.
-func (s *Socket) ReadFromAddrPort(buf []byte) (int, netip.AddrPort, error) {
-	n, addr, err := s.conn.ReadFromUDPAddrPort(buf)
-	return n, unmap(addr), err
-}
-
-// ReadFrom is ReadFromAddrPort with a *net.UDPAddr.
-func (s *Socket) ReadFrom(buf []byte) (int, net.Addr, error) {
-	n, addr, err := s.ReadFromAddrPort(buf)
-	if err != nil {
-		return n, nil, err
-	}
-	return n, net.UDPAddrFromAddrPort(addr), nil
+// maySegment reports whether runs may be left to the system.
+func (s *Socket) maySegment() bool {
+	return !s.segmentation.paused() || s.segmentation.allowed(time.Now())
 }
 
 // unmap turns ::ffff:a.b.c.d into a.b.c.d, so that one peer has one address.
