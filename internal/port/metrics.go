@@ -37,15 +37,7 @@ type counts struct {
 
 func newCounts(registerer prometheus.Registerer, sockets []*udp.Socket) *counts {
 	factory := promauto.With(registerer)
-	factory.NewCounterFunc(prometheus.CounterOpts{
-		Name: "hiroba_port_udp_unsent_total",
-		Help: "UDP datagrams of a batch that the system refused to send.",
-	}, func() (sum float64) {
-		for _, socket := range sockets {
-			sum += float64(socket.Failed())
-		}
-		return sum
-	})
+	countSockets(factory, sockets)
 	c := &counts{
 		connections: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "hiroba_port_tcp_connections_total",

@@ -599,6 +599,50 @@ func TestCloseEndsEverybodyWhoWaits(t *testing.T) {
 	wantClosed(t, silent)
 }
 
+// A batch is ICE's alone, in the order in which it came; TURN misses nothing.
+func TestICEReadsInBatches(t *testing.T) {
+	p, registry := open(t)
+	u := p.UDP()[0]
+	client := dialUDP(t, u.Addr())
+	const each = 50
+	channelData := []byte{0x40, 0, 0, 0}
+	for i := range each {
+		for _, payload := range [][]byte{{0x80, 96, byte(i)}, channelData, {0xff}} {
+			if _, err := client.Write(payload); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for got := 0; got < each; {
+		datagrams, err := u.ICE().ReadBatch()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range datagrams {
+			if want := []byte{0x80, 96, byte(got)}; !bytes.Equal(d.Bytes, want) || d.From.String() != client.LocalAddr().String() {
+				t.Fatalf("got %x from %v, want %x from %v", d.Bytes, d.From, want, client.LocalAddr())
+			}
+			got++
+		}
+	}
+	// What came behind the last of them is perhaps not read yet.
+	if _, err := client.Write([]byte{0x80, 96, each}); err != nil {
+		t.Fatal(err)
+	}
+	read(t, u.ICE())
+	for range each {
+		if got := read(t, u.TURN()); !bytes.Equal(got, channelData) {
+			t.Fatalf("TURN got %x, want %x", got, channelData)
+		}
+	}
+	if got := count(t, registry, drops, "unknown"); got != each {
+		t.Errorf("%d unknown datagrams were counted, want %d", got, each)
+	}
+	if got := count(t, registry, "hiroba_port_udp_datagrams_total", "in"); got != 3*each+1 {
+		t.Errorf("%d datagrams were counted in all, want %d", got, 3*each+1)
+	}
+}
+
 // What one datagram of media costs on its way to ICE, above the bare socket.
 func BenchmarkReadMedia(b *testing.B) {
 	p, _ := open(b)

@@ -22,13 +22,14 @@ const (
 
 // UDP is one socket with two users, ICE and TURN. Both write to it straight.
 //
-// For reading, ICE has the right of way: its ReadFrom reads the socket itself,
-// straight into the caller's buffer, so that media costs no copy and wakes
-// nobody twice. What it finds to be TURN's it copies into a bounded queue,
-// where TURN's ReadFrom waits. So ICE must be read all the time for TURN to
-// hear anything; once ICE is closed, TURN reads the socket itself.
+// For reading, ICE has the right of way: its ReadBatch reads the socket itself,
+// so that media costs no copy and wakes nobody twice. What it finds to be TURN's
+// it copies into a bounded queue, where TURN's ReadFrom waits. So ICE must be
+// read all the time for TURN to hear anything; once ICE is closed, TURN reads
+// the socket itself.
 type UDP struct {
 	socket *udp.Socket
+	reader *udp.Reader // of ICE, or of TURN once ICE is closed
 	counts *counts
 	ice    ICEConn
 	turn   TURNConn
@@ -40,7 +41,8 @@ type UDP struct {
 type ICEConn struct {
 	*udp.Socket
 	udp     *UDP
-	reading sync.Mutex // held by ICE while it reads the socket
+	reading sync.Mutex     // held by ICE while it reads the socket; guards pending
+	pending []udp.Datagram // read, but not yet taken by ReadFromAddrPort
 	closing atomic.Bool
 	closed  chan struct{} // closed once ICE will not read the socket any more
 	once    sync.Once
@@ -49,10 +51,12 @@ type ICEConn struct {
 // TURNConn is a net.PacketConn that carries STUN and TURN requests, Send
 // indications and ChannelData. Read deadlines are not supported.
 type TURNConn struct {
-	udp    *UDP
-	queue  chan *datagram
-	closed chan struct{}
-	once   sync.Once
+	udp     *UDP
+	queue   chan *datagram
+	closed  chan struct{}
+	once    sync.Once
+	reading sync.Mutex     // held by TURN while it reads the socket; guards pending
+	pending []udp.Datagram // read from the socket, but not yet taken
 }
 
 // datagram waits in the queue of TURN.
@@ -65,7 +69,7 @@ type datagram struct {
 var datagrams = sync.Pool{New: func() any { return new(datagram) }}
 
 func newUDP(socket *udp.Socket, counts *counts) *UDP {
-	u := &UDP{socket: socket, counts: counts}
+	u := &UDP{socket: socket, reader: socket.NewReader(), counts: counts}
 	u.ice = ICEConn{Socket: socket, udp: u, closed: make(chan struct{})}
 	u.turn = TURNConn{udp: u, queue: make(chan *datagram, turnQueue), closed: make(chan struct{})}
 	return u
@@ -87,32 +91,71 @@ func (u *UDP) close() error {
 	return u.socket.Close()
 }
 
-// ReadFromAddrPort waits for the next datagram that is ICE's; those of TURN
-// are queued for it on the way.
-func (c *ICEConn) ReadFromAddrPort(buf []byte) (int, netip.AddrPort, error) {
-	u := c.udp
-	c.reading.Lock()
-	defer c.reading.Unlock()
-	for {
-		if c.closing.Load() {
-			return 0, netip.AddrPort{}, closedError("read", c.LocalAddr())
-		}
-		n, from, err := u.socket.ReadFromAddrPort(buf)
-		if err != nil {
-			if c.closing.Load() {
-				err = closedError("read", c.LocalAddr())
-			}
-			return 0, netip.AddrPort{}, err
-		}
-		switch classifyDatagram(buf[:n]) {
-		case protocolICE:
-			return n, from, nil
-		case protocolTURN:
-			u.turn.push(buf[:n], from)
+// read waits for datagrams of the socket and returns those that are one side's,
+// until the next call. What is neither's is counted.
+func (u *UDP) read(side protocol) ([]udp.Datagram, error) {
+	all, err := u.reader.Read()
+	if err != nil {
+		return nil, err
+	}
+	mine := all[:0]
+	for _, d := range all {
+		switch p := classifyDatagram(d.Bytes); {
+		case p == side:
+			mine = append(mine, d)
+		case p == protocolTURN:
+			u.turn.push(d.Bytes, d.From)
+		case p == protocolICE:
+			u.counts.dropped(droppedNoOwner)
 		default:
 			u.counts.dropped(droppedUnknown)
 		}
 	}
+	return mine, nil
+}
+
+// ReadBatch waits for datagrams that are ICE's and returns all that are there;
+// those of TURN are queued for it on the way. They may be changed, and are
+// valid until the next call: a connection has one reader, which uses either
+// this or the methods for single datagrams.
+func (c *ICEConn) ReadBatch() ([]udp.Datagram, error) {
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	return c.readBatch()
+}
+
+// readBatch is ReadBatch for who holds the mutex.
+func (c *ICEConn) readBatch() ([]udp.Datagram, error) {
+	for !c.closing.Load() {
+		datagrams, err := c.udp.read(protocolICE)
+		switch {
+		case err != nil && !c.closing.Load():
+			return nil, err
+		case len(datagrams) > 0:
+			return datagrams, nil
+		}
+	}
+	return nil, closedError("read", c.LocalAddr())
+}
+
+// ReadFromAddrPort waits for the next datagram that is ICE's and copies it, as
+// much as the buffer holds.
+func (c *ICEConn) ReadFromAddrPort(buf []byte) (int, netip.AddrPort, error) {
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	if c.closing.Load() {
+		return 0, netip.AddrPort{}, closedError("read", c.LocalAddr())
+	}
+	if len(c.pending) == 0 {
+		datagrams, err := c.readBatch()
+		if err != nil {
+			return 0, netip.AddrPort{}, err
+		}
+		c.pending = datagrams
+	}
+	d := c.pending[0]
+	c.pending = c.pending[1:]
+	return copy(buf, d.Bytes), d.From, nil
 }
 
 // ReadFrom is ReadFromAddrPort with a *net.UDPAddr.
@@ -134,6 +177,10 @@ func (c *ICEConn) Close() error {
 		_ = c.Socket.SetReadDeadline(time.Unix(1, 0))
 		c.reading.Lock()
 		_ = c.Socket.SetReadDeadline(time.Time{})
+		for range c.pending {
+			c.udp.counts.dropped(droppedNoOwner)
+		}
+		c.pending = nil
 		close(c.closed)
 		c.reading.Unlock()
 	})
@@ -195,27 +242,24 @@ func (d *datagram) take(buf []byte) (int, netip.AddrPort) {
 // readSocket reads in the place of ICE, which is closed: whoever still calls it
 // gets no further than its own mutex.
 func (c *TURNConn) readSocket(buf []byte) (int, netip.AddrPort, error) {
-	u := c.udp
-	for {
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	for len(c.pending) == 0 {
 		if isClosed(c.closed) {
 			return 0, netip.AddrPort{}, closedError("read", c.LocalAddr())
 		}
-		n, from, err := u.socket.ReadFromAddrPort(buf)
+		datagrams, err := c.udp.read(protocolTURN)
 		if err != nil {
 			if isClosed(c.closed) {
 				err = closedError("read", c.LocalAddr())
 			}
 			return 0, netip.AddrPort{}, err
 		}
-		switch classifyDatagram(buf[:n]) {
-		case protocolTURN:
-			return n, from, nil
-		case protocolICE:
-			u.counts.dropped(droppedNoOwner)
-		default:
-			u.counts.dropped(droppedUnknown)
-		}
+		c.pending = datagrams
 	}
+	d := c.pending[0]
+	c.pending = c.pending[1:]
+	return copy(buf, d.Bytes), d.From, nil
 }
 
 // ReadFrom is ReadFromAddrPort with a *net.UDPAddr.

@@ -10,7 +10,7 @@ import (
 
 const (
 	// readBatch is how many messages one system call brings at most.
-	readBatch = 32
+	readBatch = 16
 	// readBytes is the storage of one message: the largest datagram, or many of
 	// one sender that the system has put together. What no message reaches
 	// into stays without memory behind it.
@@ -42,7 +42,7 @@ type Reader struct {
 	intake    intake
 }
 
-// NewReader makes the socket's Reader. It takes two megabytes of addresses, and
+// NewReader makes the socket's Reader. It takes a megabyte of addresses, and
 // about a tenth of that in memory.
 func (s *Socket) NewReader() *Reader {
 	r := &Reader{socket: s}
