@@ -11,14 +11,14 @@ import (
 // and no goroutine, so that loss, reordering and a minute of waiting are table
 // tests that take microseconds.
 var (
-	purePackages = []string{"sfu/forward", "sfu/congestion", "sfu/reception", "signaling/topology"}
+	purePackages = []string{"sfu/forward", "sfu/congestion", "sfu/reception", "sfu/sdp", "signaling/topology"}
 	pureFiles    = []string{"signaling/session/outbox.go", "sfu/ice/agent.go", "internal/lab/line.go", "internal/lab/shape.go"}
 
 	// impureImports reach the world outside or coordinate goroutines; what lies
 	// below them counts too.
 	impureImports = []string{"net", "os", "sync", "syscall", "io/fs", "io/ioutil", "log", "embed", "plugin", "testing", "golang.org/x/sys", "golang.org/x/net"}
 	// pureModules are the foreign packages that are only data and codecs.
-	pureModules = []string{"github.com/pion/rtp", "github.com/pion/rtcp", "google.golang.org/protobuf"}
+	pureModules = []string{"github.com/pion/rtp", "github.com/pion/rtcp", "github.com/pion/sdp", "google.golang.org/protobuf"}
 	// pureOurs are the packages of this module that are only data.
 	pureOurs = []string{"signaling/protocol", "internal/dataframe"}
 

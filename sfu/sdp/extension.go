@@ -1,0 +1,85 @@
+package sdp
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pion/sdp/v3"
+)
+
+// The RTP header extensions that are taken, where they are offered.
+const (
+	URIMid              = sdp.SDESMidURI
+	URIStreamID         = sdp.SDESRTPStreamIDURI
+	URIRepairedStreamID = sdp.SDESRepairRTPStreamIDURI
+	URITransportCC      = sdp.TransportCCURI
+	URIAudioLevel       = sdp.AudioLevelURI
+	URIVideoOrientation = "urn:3gpp:video-orientation"
+	URIDescriptor       = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
+)
+
+// Extension is an RTP header extension and what it is called in packets (RFC
+// 8285). Those of slots are of the one-byte form.
+type Extension struct {
+	URI string
+	ID  uint8
+
+	directed bool // the offer says in which direction
+}
+
+// The extensions of each kind. Slots have no use for the names of encodings.
+// The mid belongs to every section of a bundle (RFC 9143, 15).
+var (
+	audioExtensions     = []string{URIMid, URITransportCC, URIAudioLevel}
+	videoExtensions     = []string{URIMid, URITransportCC, URIDescriptor, URIVideoOrientation, URIStreamID, URIRepairedStreamID}
+	videoSlotExtensions = []string{URIMid, URITransportCC, URIDescriptor, URIVideoOrientation}
+)
+
+// readExtensions takes those that are known and may be used in the direction
+// in which packets go. Of two with one id the first counts.
+func (r *sectionReader) readExtensions(s *Section, mixed bool) {
+	known := audioExtensions
+	switch {
+	case s.Kind == Video && s.Role == Receiving:
+		known = videoSlotExtensions
+	case s.Kind == Video:
+		known = videoExtensions
+	}
+	for _, value := range r.extensions {
+		name, rest, _ := strings.Cut(value, " ")
+		uri, _, _ := strings.Cut(rest, " ")
+		number, direction, directed := strings.Cut(name, "/")
+		i := slices.Index(known, uri)
+		id, err := strconv.ParseUint(number, 10, 8)
+		if i < 0 || err != nil || !usable(direction, s.Role) {
+			continue
+		}
+		// 15 means something else in the one-byte form, which is all that is
+		// written here (RFC 8285, 4.2). Clients may send the other one.
+		if id == 0 || id == 15 || id > 15 && (!mixed || s.Role == Receiving) {
+			continue
+		}
+		e := Extension{URI: known[i], ID: uint8(id), directed: directed && direction != "sendrecv"}
+		if !slices.ContainsFunc(s.Extensions, func(other Extension) bool { return other.ID == e.ID || other.URI == e.URI }) {
+			if s.Extensions == nil {
+				s.Extensions = make([]Extension, 0, len(known))
+			}
+			s.Extensions = append(s.Extensions, e)
+		}
+	}
+}
+
+// usable says whether an extension that a client offers for a direction may be
+// used in a section of its.
+func usable(direction string, role Role) bool {
+	switch direction {
+	case "", "sendrecv":
+		return true
+	case "recvonly":
+		return role == Receiving
+	case "sendonly":
+		return role != Receiving
+	}
+	return false
+}
