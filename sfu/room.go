@@ -127,9 +127,13 @@ func (r *room) remove(gone func(*track) bool) {
 
 // collect gives the source the streams that came in the track's media section.
 func (t *track) collect() {
+	var streams []*incoming
 	for rid, in := range t.peer.incoming[t.mid] {
-		t.source.put(t.place(rid), in)
+		at := t.place(rid)
+		streams = append(streams, make([]*incoming, max(0, at+1-len(streams)))...)
+		streams[at] = in
 	}
+	t.source.streams.Store(&streams)
 	t.source.measure(time.Now())
 }
 
