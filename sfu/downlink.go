@@ -172,7 +172,7 @@ func (d *downlink) allocate(now time.Time) {
 			target = min(0, len(d.slots[i].Layers)-1)
 		}
 		o.compare(d.slots[i].Layers, target, decided.Best[i])
-		o.choose(now, d.slots[i].Layers, target)
+		o.choose(now, d.slots[i].Layers, target, decided.Rooms[i])
 	}
 }
 
@@ -200,8 +200,9 @@ func (o *outgoing) compare(layers []congestion.Layer, target, best int) {
 	o.short.Store(uint32(shortOf(rate(target), rate(best))))
 }
 
-// choose sends what was decided on.
-func (o *outgoing) choose(now time.Time, layers []congestion.Layer, target int) {
+// choose sends what was decided on, and until that can be sent, nothing for
+// which there is no room.
+func (o *outgoing) choose(now time.Time, layers []congestion.Layer, target int, room int64) {
 	source := o.load.source
 	if len(layers) == 0 { // nothing is known of it yet
 		o.aim(now, source.stream(0), forward.HighestLayer, 0)
@@ -215,6 +216,7 @@ func (o *outgoing) choose(now time.Time, layers []congestion.Layer, target int) 
 	wanted := layers[target]
 	if source.simulcast() {
 		o.aim(now, source.stream(wanted.Spatial), forward.Layer{Spatial: forward.HighestLayer.Spatial, Temporal: uint8(wanted.Temporal)}, wanted.Spatial)
+		o.shed(layers, room)
 		return
 	}
 	// With all temporal layers, those that are new are sent, too.
@@ -223,6 +225,24 @@ func (o *outgoing) choose(now time.Time, layers []congestion.Layer, target int) 
 		layer = forward.HighestLayer
 	}
 	o.aim(now, source.stream(0), layer, 0)
+}
+
+// shedAbove is how far what is sent must be above the room that there is, to be
+// given up before what takes its place has come.
+const shedAbove = 1.1
+
+// shed gives up the present size of a simulcast source, for the smaller one that
+// was decided on, when not even the least of it fits. It would fill the queue
+// that the keyframe of the smaller one has to wait in.
+func (o *outgoing) shed(layers []congestion.Layer, room int64) {
+	from, to := o.load.source.rank(o.current), o.load.source.rank(o.next)
+	if to < 0 || from <= to {
+		return
+	}
+	least := slices.IndexFunc(layers, func(l congestion.Layer) bool { return l.Spatial == from })
+	if least >= 0 && float64(layers[least].Bitrate) > shedAbove*float64(room) {
+		o.takeOver()
+	}
 }
 
 // probe sends padding while the estimator wants to know whether there is room
@@ -283,7 +303,11 @@ func (d *downlink) feedback(now time.Time, ssrc uint32, packets []rtcp.Packet) {
 		case *rtcp.TransportLayerCC:
 			if packet.MediaSSRC == ssrc {
 				d.reports, d.told = true, true
+				before := d.estimator.Estimate()
 				d.estimator.Feedback(now, packet)
+				if d.estimator.Estimate() < before {
+					d.mark() // down at once
+				}
 			}
 		case *rtcp.ReceiverEstimatedMaximumBitrate:
 			if slices.Contains(packet.SSRCs, ssrc) {

@@ -21,8 +21,11 @@ func (in *incoming) layers(now time.Time, spatial int, simulcast bool, size func
 		for t := range temporals {
 			layer := congestion.Layer{Spatial: place, Temporal: t, Width: width, Height: height, FPS: fullRate / float64(int(1)<<(temporals-1-t))}
 			layer.Bitrate, _ = in.rates.Rate(now, s, t)
+			if layer.Expected = in.rates.Grown(s, t); layer.Expected == 0 {
+				layer.Expected = guess(layer)
+			}
 			if layer.Bitrate == 0 {
-				layer.Bitrate = guess(layer)
+				layer.Bitrate = layer.Expected
 			}
 			out = append(out, layer)
 		}

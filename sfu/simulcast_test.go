@@ -246,11 +246,11 @@ func TestThePublisherHearsWhatIsWanted(t *testing.T) {
 	bob.gets(t, 0)
 	wants("the small size", false, "q")
 	bob.shows(track, 1280, 720)
-	wants("the large size alone", false, "f")
+	wants("the large size, and the one to go down to", false, "h", "f")
 	bob.peer.View(View{})
 	wants("nothing", true)
 	bob.shows(track, 640, 360)
-	wants("the size between", false, "h")
+	wants("the size between, and the one to go down to", false, "q", "h")
 	bob.gets(t, 1)
 }
 

@@ -18,6 +18,9 @@ type Layer struct {
 	// layer cannot be had. For one that is paused at its publisher: what it is
 	// expected to have.
 	Bitrate int64
+	// Expected is what it will have once it has come for some time, if that is
+	// more: encoders begin low. No slot goes up to a layer that will not fit.
+	Expected int64
 }
 
 // Slot is one place that can be filled with one of a track's layers.
@@ -42,6 +45,9 @@ type Allocation struct {
 	Targets []int
 	// Best has, likewise, what would be sent if the link carried everything.
 	Best []int
+	// Rooms has, likewise, what a slot may be sent at most while it waits for its
+	// target: what that takes, and what nobody takes.
+	Rooms []int64
 	// Used is the bitrate of all targets and audio, Wanted what it would be if
 	// everything shown were at its best.
 	Used, Wanted int64
@@ -58,6 +64,7 @@ type Allocator struct {
 	order   []int // indices of plans by priority
 	targets []int
 	best    []int
+	rooms   []int64
 }
 
 // Allocate decides what the slots get of the estimate, in bps; audio is what
@@ -98,7 +105,11 @@ func (a *Allocator) Allocate(now time.Time, estimate, audio int64, slots []Slot)
 		out.Used += p.cost(p.step)
 		out.Wanted += p.cost(len(p.steps) - 1)
 	}
-	out.Targets, out.Best = a.targets, a.best
+	a.rooms = a.rooms[:0]
+	for i := range a.plans {
+		a.rooms = append(a.rooms, a.plans[i].cost(a.plans[i].step)+max(estimate-out.Used, 0))
+	}
+	out.Targets, out.Best, out.Rooms = a.targets, a.best, a.rooms
 	a.states = slices.DeleteFunc(a.states, func(s slotState) bool { return !s.seen })
 	return out
 }

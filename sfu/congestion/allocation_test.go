@@ -158,6 +158,28 @@ func TestAllocationHysteresis(t *testing.T) {
 	}
 }
 
+// A slot goes up to what a layer will have, and stays with what it has.
+func TestAllocationExpectsEncodersToGrow(t *testing.T) {
+	var a congestion.Allocator
+	layers := slices.Clone(camera)
+	layers[2].Bitrate, layers[2].Expected = 800_000, 1_700_000
+	for _, step := range []struct {
+		at       time.Duration
+		estimate int64
+		want     int
+	}{{0, 1_500_000, 1}, {10 * time.Second, 1_500_000, 1}, {20 * time.Second, 3_000_000, 2}, {30 * time.Second, 1_000_000, 2}, {40 * time.Second, 800_000, 1}} {
+		s := slot(1, 0, 1280)
+		s.Layers = layers
+		got := a.Allocate(start.Add(step.at), step.estimate, audioRate, []congestion.Slot{s})
+		if got.Targets[0] != step.want {
+			t.Errorf("at %v with %d kbps: %d, want %d", step.at, step.estimate/1000, got.Targets[0], step.want)
+		}
+		if room := step.estimate - audioRate; got.Rooms[0] > room || got.Rooms[0] < layers[got.Targets[0]].Bitrate {
+			t.Errorf("at %v: %d kbps for a slot, of %d", step.at, got.Rooms[0]/1000, room/1000)
+		}
+	}
+}
+
 // An estimate that swings around a layer's need must not make it flap.
 func TestAllocationDoesNotFlap(t *testing.T) {
 	var a congestion.Allocator

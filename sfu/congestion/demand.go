@@ -12,7 +12,10 @@ const LayersMost = 4
 // Demand says which spatial layers of a track anybody wants, over all
 // receivers; the others can be paused at the publisher. A layer that somebody
 // wants is wanted at once, one that nobody wants is let go of after some
-// seconds. The zero value wants nothing. It is not safe for concurrent use.
+// seconds. The one below a layer that somebody receives is wanted, too: a
+// receiver whose link narrows has to change to it at once, and waking it takes
+// longer than the queue before the link has room. The zero value wants nothing.
+// It is not safe for concurrent use.
 type Demand struct {
 	receivers [LayersMost]int
 	left      [LayersMost]time.Time // when the last one left; zero if none ever came
@@ -35,14 +38,17 @@ func (d *Demand) Change(now time.Time, from, to int) {
 // Wanted tells which layers are to be sent, and when that will change if
 // nobody comes or goes; the zero time means never.
 func (d *Demand) Wanted(now time.Time) (layers [LayersMost]bool, until time.Time) {
-	for i, n := range d.receivers {
-		layers[i] = n > 0
-		if end := d.left[i].Add(demandHold); n == 0 && !d.left[i].IsZero() && now.Before(end) {
-			layers[i] = true
+	received := false // the layer above
+	for i := LayersMost - 1; i >= 0; i-- {
+		below := received
+		received = d.receivers[i] > 0
+		if end := d.left[i].Add(demandHold); !received && !d.left[i].IsZero() && now.Before(end) {
+			received = true
 			if until.IsZero() || end.Before(until) {
 				until = end
 			}
 		}
+		layers[i] = received || below
 	}
 	return layers, until
 }

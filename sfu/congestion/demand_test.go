@@ -21,19 +21,19 @@ func TestDemand(t *testing.T) {
 	}
 	check("nobody", 0, [4]bool{}, 0)
 	d.Change(start, -1, 2)
-	check("one comes", 0, [4]bool{false, false, true}, 0)
+	check("one comes: and the layer below", 0, [4]bool{false, true, true}, 0)
 	d.Change(start, -1, 0)
 	d.Change(start, -1, 2)
 	d.Change(start.Add(time.Second), 2, 0)
-	check("one of two goes down", 2*time.Second, [4]bool{true, false, true}, 0)
+	check("one of two goes down", 2*time.Second, [4]bool{true, true, true}, 0)
 	d.Change(start.Add(10*time.Second), 2, 0)
-	check("the other one too: held", 11*time.Second, [4]bool{true, false, true}, 14*time.Second)
+	check("the other one too: held", 11*time.Second, [4]bool{true, true, true}, 14*time.Second)
 	check("let go of", 14*time.Second, [4]bool{true}, 0)
 	d.Change(start.Add(20*time.Second), 0, 2)
-	check("wanted again at once", 20*time.Second, [4]bool{true, false, true}, 0)
+	check("wanted again at once", 20*time.Second, [4]bool{true, true, true}, 0)
 	d.Change(start.Add(21*time.Second), 7, -5)
 	d.Change(start.Add(21*time.Second), 1, 9)
-	check("layers that do not exist", 21*time.Second, [4]bool{true, false, true}, 0)
+	check("layers that do not exist", 21*time.Second, [4]bool{true, true, true}, 0)
 }
 
 func TestLayerRates(t *testing.T) {
@@ -96,6 +96,19 @@ func TestLayerRates(t *testing.T) {
 			t.Error("it does not flow")
 		}
 	})
+	t.Run("what an encoder begins with is not what it stays at", func(t *testing.T) {
+		r := congestion.NewLayerRates(start, false)
+		send(r, 0, 4*time.Second, 2, 0, 10, 600) // 480 kbps
+		if got := r.Grown(2, 0); got != 0 {
+			t.Errorf("%d bps after four seconds", got)
+		}
+		send(r, 4*time.Second, 9*time.Second, 2, 0, 10, 1250) // 1 Mbps
+		near(t, r.Grown(2, 0), 1_000_000)
+		send(r, 30*time.Second, 33*time.Second, 2, 0, 10, 600)
+		got, _ := r.Rate(start.Add(33*time.Second), 2, 0)
+		near(t, got, 480_000)
+		near(t, r.Grown(2, 0), 1_000_000)
+	})
 	t.Run("nonsense", func(t *testing.T) {
 		r := congestion.NewLayerRates(start, true)
 		for _, i := range []int{-1, 4, 1 << 40} {
@@ -103,6 +116,9 @@ func TestLayerRates(t *testing.T) {
 			r.Add(start, 0, i, 100)
 			if got, flowing := r.Rate(start, i, 0); got != 0 || flowing {
 				t.Errorf("layer %d has %d bps", i, got)
+			}
+			if got := r.Grown(i, 0) + r.Grown(0, i); got != 0 {
+				t.Errorf("layer %d has grown to %d bps", i, got)
 			}
 		}
 		r.Add(start.Add(-time.Hour), 0, 0, 100)

@@ -104,11 +104,11 @@ func (e *Estimator) Feedback(now time.Time, fb *rtcp.TransportLayerCC) {
 	}
 	before := e.Estimate()
 	grows := e.take(outcomes)
-	use := e.trend.state
-	if grows {
+	use, m := e.trend.state, e.throughput.measure()
+	if grows || m.squeezed(e.queue.delay()) {
 		use = overuse
 	}
-	e.aimd.update(at, use, e.throughput.measure(), e.rtt)
+	e.aimd.update(at, use, m, e.rtt)
 	e.bound()
 	if e.Estimate() < before {
 		e.probe.dropped(at)
@@ -189,7 +189,7 @@ func (e *Estimator) Tick(now time.Time) {
 		e.probe.dropped(at)
 		return
 	}
-	if !e.outage.active {
+	if !e.outage.active && !e.aimd.holding {
 		e.probe.consider(at, float64(e.Estimate()), min(e.wanted, float64(e.config.Max)), e.rtt)
 	}
 }

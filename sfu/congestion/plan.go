@@ -109,9 +109,15 @@ func (p *plan) best() int {
 	return p.steps[len(p.steps)-1]
 }
 
+// cost is what a step takes; one that the slot would go up to, when it has
+// come for some time.
 func (p *plan) cost(step int) int64 {
 	if step < 0 {
 		return 0
 	}
-	return p.layers[p.steps[step]].Bitrate
+	layer := &p.layers[p.steps[step]]
+	if step > p.kept {
+		return max(layer.Bitrate, layer.Expected)
+	}
+	return layer.Bitrate
 }

@@ -11,6 +11,9 @@ const (
 	// rateSettled is how much must be seen after a pause before the rate known
 	// from before is replaced.
 	rateSettled = time.Second
+	// rateGrown is how long a layer must have come before its rate is what it
+	// stays at: encoders begin low.
+	rateGrown = 8 * time.Second
 	// rateSilent is how long a layer sends nothing before it counts as paused.
 	rateSilent = 700 * time.Millisecond
 
@@ -33,6 +36,7 @@ type layerRate struct {
 	since  time.Time // of flowing without a pause
 	last   time.Time
 	known  float64 // bps
+	grown  float64 // bps, what was known last after rateGrown
 }
 
 // NewLayerRates begins. dependent says that spatial layers need the ones below
@@ -51,7 +55,7 @@ func (r *LayerRates) Add(now time.Time, spatial, temporal, size int) {
 
 func (l *layerRate) add(now time.Time, bucket int64, size int) {
 	if l.last.IsZero() || now.Sub(l.last) > rateSettled {
-		*l = layerRate{newest: bucket, since: now, known: l.known}
+		*l = layerRate{newest: bucket, since: now, known: l.known, grown: l.grown}
 	}
 	if steps := bucket - l.newest; steps > 0 {
 		l.measure(now)
@@ -74,6 +78,9 @@ func (l *layerRate) measure(now time.Time) {
 		sum += float64(bytes)
 	}
 	l.known = sum * 8 / span
+	if now.Sub(l.since) >= rateGrown {
+		l.grown = l.known
+	}
 }
 
 // Rate is how many bps somebody is sent who receives this layer, with all that
@@ -87,6 +94,20 @@ func (r *LayerRates) Rate(now time.Time, spatial, temporal int) (bps int64, flow
 	if top.known == 0 {
 		return 0, false
 	}
+	return r.sum(spatial, temporal, func(l *layerRate) float64 { return l.known }), now.Sub(top.last) < rateSilent
+}
+
+// Grown is likewise the rate that the layer had when its encoder was last given
+// the time to reach it; 0 if it never was.
+func (r *LayerRates) Grown(spatial, temporal int) (bps int64) {
+	if spatial < 0 || spatial >= LayersMost || temporal < 0 || temporal >= TemporalMost || r.layers[spatial][temporal].grown == 0 {
+		return 0
+	}
+	return r.sum(spatial, temporal, func(l *layerRate) float64 { return l.grown })
+}
+
+// sum adds up what a layer and all that it depends on have.
+func (r *LayerRates) sum(spatial, temporal int, rate func(*layerRate) float64) int64 {
 	lowest := spatial
 	if r.dependent {
 		lowest = 0
@@ -94,10 +115,10 @@ func (r *LayerRates) Rate(now time.Time, spatial, temporal int) (bps int64, flow
 	sum := 0.0
 	for s := lowest; s <= spatial; s++ {
 		for t := 0; t <= temporal; t++ {
-			sum += r.layers[s][t].known
+			sum += rate(&r.layers[s][t])
 		}
 	}
-	return int64(sum), now.Sub(top.last) < rateSilent
+	return int64(sum)
 }
 
 // Nominal is what a layer of that size may be expected to have before it was

@@ -27,6 +27,85 @@ func TestSteadyNarrowLink(t *testing.T) {
 	}
 }
 
+// What a receiver begins with: no size is tried that the link does not carry,
+// although the next one is cheap for a while because its encoder has just begun.
+func TestBeginsWithWhatFits(t *testing.T) {
+	for _, tc := range []struct {
+		bps    float64
+		others []int
+		layer  int
+		within float64 // seconds
+	}{
+		{1_000_000, nil, 1, 2},
+		{1_000_000, []int{2}, 1, 2},
+		{1_400_000, []int{2}, 1, 2},
+		{300_000, []int{2}, 0, 1},
+		{5_000_000, nil, 2, 3},
+		{5_000_000, []int{2}, 2, 3},
+	} {
+		t.Run(fmt.Sprintf("%.0f kbps, others have %v", tc.bps/1000, tc.others), func(t *testing.T) {
+			r := simulate(t, scenario{capacity: constant(tc.bps), start: 600_000, others: tc.others, seconds: 30})
+			r.log(0, 30)
+			if up := r.reaches(tc.layer, 0); up > tc.within {
+				t.Errorf("the layer that fits is reached after %.1f s", up)
+			}
+			if share := r.onLayer(tc.layer+1, 0, 30); share > 0 {
+				t.Errorf("a layer that does not fit is sent %.0f%% of the time", 100*share)
+			}
+			if share := r.onLayer(tc.layer, tc.within+1, 30); share < 0.95 {
+				t.Errorf("the layer that fits is sent %.0f%% of the time", 100*share)
+			}
+			// The first probe is more than a very narrow link has room for.
+			if n, longest := r.freezes(1, 30); n > 0 {
+				t.Errorf("%d freezes, the longest %.0f ms", n, longest)
+			}
+			if p95 := r.delay(0.95, 1, 30); p95 > 120 {
+				t.Errorf("delay p95 %.0f ms", p95)
+			}
+		})
+	}
+}
+
+// A link that narrows to a third keeps its queue, which is three times as long
+// in time then. What does not fit is not to fill it.
+func TestNarrowsToAThird(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		delay  ms
+		to     float64
+		layer  int
+		within float64 // seconds
+		queue  ms
+	}{
+		{"20 ms away", 20, 1e6, 1, 0.7, 300},
+		{"100 ms away", 100, 1e6, 1, 0.95, 350},
+		// The size that fits has to be woken.
+		{"to a sixth", 20, 500e3, 0, 1, 700},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			for _, after := range []float64{20, 20.03, 20.06, 20.09} { // at another time between two looks each
+				r := simulate(t, scenario{capacity: steps(3e6, [2]float64{after, tc.to}), buffer: 750, delay: tc.delay, start: 600_000, feedback: 64, seconds: 40})
+				r.log(after, 40)
+				shrinks, peak := r.shrinks(1, after), r.delay(1, after, after+5)-tc.delay
+				n, longest := r.freezes(after, after+10)
+				t.Logf("a smaller picture after %.2f s, queue up to %.0f ms, %d freezes, the longest %.0f ms", shrinks, peak, n, longest)
+				if shrinks > tc.within {
+					t.Errorf("the picture is smaller only after %.2f s", shrinks)
+				}
+				if peak > tc.queue {
+					t.Errorf("the queue grows to %.0f ms", peak)
+				}
+				if n > 1 || longest > 500 {
+					t.Errorf("%d freezes, the longest %.0f ms", n, longest)
+				}
+				if share := r.onLayer(tc.layer, after+2, 40); share < 0.95 {
+					t.Errorf("the layer that fits is sent %.0f%% of the time", 100*share)
+				}
+			}
+		})
+	}
+}
+
 func TestStepDown(t *testing.T) {
 	for _, tc := range []struct {
 		name     string

@@ -37,6 +37,8 @@ type scenario struct {
 	clock          time.Duration // that it begins with
 	firstSeq       int           // packets sent before the beginning
 	keyframeFactor float64       // times an average frame; 0: 5
+	start          int64         // estimate; 0: the default
+	others         []int         // layers that other receivers have from the beginning
 	clockJumpAt    ms
 }
 
@@ -61,13 +63,19 @@ type sample struct {
 	queue    ms
 }
 
+// arrivedFrame is a whole frame at the receiver.
+type arrivedFrame struct {
+	at    ms
+	layer int
+}
+
 // run is what became of a scenario.
 type run struct {
 	t        *testing.T
 	scenario scenario
 	samples  []sample // one per ms
 	delays   [][2]ms  // arrival, one-way delay of our packets
-	frames   []ms     // arrivals of whole frames
+	frames   []arrivedFrame
 	switches []string //
 	dropped  int      // by the queue
 	padding  int      // bytes
@@ -80,7 +88,7 @@ func simulate(t *testing.T, s scenario) *run {
 	random := rand.New(rand.NewPCG(1, 2))
 	defaults(&s)
 	l := &link{capacity: s.capacity, buffer: s.buffer, delay: s.delay, loss: s.loss, jitter: s.jitter, random: random}
-	e := congestion.NewEstimator(at(0), congestion.Config{})
+	e := congestion.NewEstimator(at(0), congestion.Config{Start: s.start})
 	for range s.firstSeq {
 		e.Sent(at(0), 1)
 	}
@@ -92,8 +100,13 @@ func simulate(t *testing.T, s scenario) *run {
 		data []byte
 	}
 	var back []message
-	layer, sending := congestion.Paused, congestion.Paused
-	switchAt, keyframe := -1.0, false
+	camera := newPublisher(s.layers)
+	for _, layer := range s.others {
+		camera.demand.Change(at(0), congestion.Paused, layer)
+	}
+	// What is to be sent, whose keyframe was asked for and when, and what is sent.
+	layer, coming, sending := congestion.Paused, congestion.Paused, congestion.Paused
+	asked, keyframe := 0.0, false
 	frame, nextFrame := 0, 0.0
 	type outgoing struct {
 		at ms
@@ -101,7 +114,7 @@ func simulate(t *testing.T, s scenario) *run {
 	}
 	var pacer []outgoing
 	paddingAt := -1.0
-	framePackets := map[int][2]int{} // sent, arrived
+	framePackets := map[int][3]int{} // sent, arrived, layer
 	send := func(now ms, p simPacket) {
 		p.sent = now
 		p.seq = e.Sent(at(now), p.size)
@@ -109,15 +122,20 @@ func simulate(t *testing.T, s scenario) *run {
 	}
 	tick := func(now ms) {
 		e.Tick(at(now))
-		a := allocator.Allocate(at(now), e.Estimate(), audioRate, []congestion.Slot{{ID: 1, Width: s.width, Height: s.width * 9 / 16, Layers: s.layers}})
+		layers := camera.offers(now)
+		a := allocator.Allocate(at(now), e.Estimate(), audioRate, []congestion.Slot{{ID: 1, Width: s.width, Height: s.width * 9 / 16, Layers: layers}})
 		e.Want(a.Wanted)
 		if target := a.Targets[0]; target != layer {
 			out.switches = append(out.switches, fmt.Sprintf("%.1fs→%d(%dk)", now/1000, target, e.Estimate()/1000))
+			camera.demand.Change(at(now), layer, target)
 			layer = target
-			switchAt = now + 60 // until the keyframe comes
-			if target == congestion.Paused {
-				sending = target
-			}
+		}
+		camera.listens(now)
+		if next := camera.flowing(layer); next != coming {
+			coming, asked = next, now
+		}
+		if coming == congestion.Paused || coming < sending && float64(layers[sending].Bitrate) > 1.1*float64(a.Rooms[0]) {
+			sending = congestion.Paused // until the keyframe comes
 		}
 		if paddingAt < 0 {
 			paddingAt = now
@@ -127,27 +145,30 @@ func simulate(t *testing.T, s scenario) *run {
 		if int(now)%ticks == 0 {
 			tick(now)
 		}
-		if switchAt >= 0 && now >= switchAt {
-			sending, switchAt, keyframe = layer, -1, true
+		if coming != sending && now >= asked+answers {
+			sending, keyframe = coming, true
 		}
 		if int(now)%20 == 0 {
 			send(now, simPacket{size: 120})
 		}
 		if now >= nextFrame {
 			nextFrame += frameLength
-			if sending != congestion.Paused {
-				frame++
-				bytes := float64(s.layers[sending].Bitrate) / 8 / 30 * (0.7 + 0.6*random.Float64())
-				if keyframe {
-					bytes *= s.keyframeFactor
-					keyframe = false
+			for i := range s.layers {
+				factor := 1.0
+				if i == sending && keyframe {
+					factor, keyframe = s.keyframeFactor, false
 				}
+				bytes := camera.frame(now, i, factor, random)
+				if bytes == 0 || i != sending {
+					continue
+				}
+				frame++
 				// The publisher paces what it sends at 2.5 times its rate.
-				spacing := packetSize * 8 / (2.5 * float64(s.layers[sending].Bitrate)) * 1000
-				n := int(bytes/packetSize) + 1
-				framePackets[frame] = [2]int{n, 0}
+				spacing := packetSize * 8 / (2.5 * float64(s.layers[i].Bitrate)) * 1000
+				n := bytes/packetSize + 1
+				framePackets[frame] = [3]int{n, 0, i}
 				for i := range n {
-					size := min(packetSize, max(int(bytes)-i*packetSize, 60))
+					size := min(packetSize, max(bytes-i*packetSize, 60))
 					pacer = append(pacer, outgoing{now + float64(i)*spacing, simPacket{size: size, frame: frame}})
 				}
 			}
@@ -183,7 +204,7 @@ func simulate(t *testing.T, s scenario) *run {
 			if p.frame > 0 {
 				f := framePackets[p.frame]
 				if f[1]++; f[1] == f[0] {
-					out.frames = append(out.frames, p.arrives)
+					out.frames = append(out.frames, arrivedFrame{p.arrives, f[2]})
 				}
 				framePackets[p.frame] = f
 			}
@@ -307,16 +328,27 @@ func (r *run) delay(quantile, from, to float64) ms {
 // freezes are the gaps between whole frames that are longer than 200 ms.
 func (r *run) freezes(from, to float64) (count int, longest ms) {
 	for i := 1; i < len(r.frames); i++ {
-		if r.frames[i] < from*1000 || r.frames[i] >= to*1000 {
+		if r.frames[i].at < from*1000 || r.frames[i].at >= to*1000 {
 			continue
 		}
-		gap := r.frames[i] - r.frames[i-1]
+		gap := r.frames[i].at - r.frames[i-1].at
 		longest = max(longest, gap)
 		if gap > 200 {
 			count++
 		}
 	}
 	return count, longest
+}
+
+// shrinks is how many seconds after from a frame has arrived of a layer that is
+// at most layer.
+func (r *run) shrinks(layer int, from float64) float64 {
+	for _, f := range r.frames {
+		if f.at >= from*1000 && f.layer <= layer {
+			return f.at/1000 - from
+		}
+	}
+	return 1e9
 }
 
 // mean is the mean estimate in bps.

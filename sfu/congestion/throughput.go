@@ -10,6 +10,11 @@ const (
 	busyDelay = 5 * time.Millisecond
 	// busySpan is how long a queue must have lasted to tell the link's rate.
 	busySpan = 60 * time.Millisecond
+
+	// squeezeDelay and squeezeRate are how long packets must have queued, and
+	// how much more must be sent than the link carries, to be far too much.
+	squeezeDelay = 70 * time.Millisecond
+	squeezeRate  = 1.25
 )
 
 // throughput measures what was sent and what of it arrived, as far as feedback
@@ -54,6 +59,14 @@ type measured struct {
 	// lately: what the link carries, for a link never idles while there is a
 	// queue.
 	capacity float64
+}
+
+// squeezed says whether so much more is sent than the link carries that nobody
+// has to wait for a trend: packets have queued up for delay, come out at the
+// link's rate, and more come behind them. After a pause of the link or of the
+// receiver they come out at once.
+func (m measured) squeezed(delay time.Duration) bool {
+	return delay >= squeezeDelay && m.capacity > 0 && m.sending > squeezeRate*m.capacity && m.load > m.capacity
 }
 
 func (t *throughput) measure() (m measured) {
