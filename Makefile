@@ -68,6 +68,7 @@ vuln: ## look for known vulnerabilities in what the code calls
 .PHONY: test-go
 test-go: ## run the Go tests, with the race detector and a real Chromium
 	@.ci/setup go cc browser curl
+	go test -count=1 ./sfu/forward
 	CGO_ENABLED=1 go test -race -count=1 -timeout 14m ./...
 
 .PHONY: test-web

@@ -82,13 +82,16 @@ func (s *sim) checkFrames() {
 // forgotten says that so many keyframes followed within the longest delay that
 // the structure of a frame was forgotten before its last packet came.
 func (s *sim) forgotten(f *made) bool {
+	if f.codec != forward.AV1 {
+		return false
+	}
 	keyframes := 0
-	for _, other := range s.frames {
-		if other.source == f.source && other.base == other && other.picture > f.picture && other.picture < f.picture+30 {
+	for _, picture := range s.sources[f.source-1].keyframes {
+		if picture > f.picture && picture < f.picture+30 {
 			keyframes++
 		}
 	}
-	return f.codec == forward.AV1 && keyframes >= 4
+	return keyframes >= 4
 }
 
 // unknown says that a frame may have come before the structure that tells its
