@@ -9,18 +9,24 @@ type SenderReport struct {
 	RTP uint32
 }
 
-// ClockOffset estimates how far a publisher's clock is from ours. One serves
-// all streams of a publisher, so that what was in step stays in step. The
-// zero value is ready; it is not safe for concurrent use.
+// clockSet is how far a publisher's clock must have leapt to have been set: no
+// clock drifts so far within a call, and no report is under way for so long.
+const clockSet = time.Minute
+
+// ClockOffset is how far a publisher's clock is from ours. One serves all
+// streams of a publisher, so that what was in step stays in step. It stays what
+// it was at the first report, however long that was under way and however the
+// clocks drift: receivers draw a line through many reports of each stream, and
+// a correction would bend that of a stream with few of them more than that of
+// another. The zero value is ready; it is not safe for concurrent use.
 type ClockOffset struct {
 	offset time.Duration
 	known  bool
 }
 
 // Observe takes the publisher's time in a report and when the report arrived.
-// The smallest difference seen has the least waiting in it.
 func (c *ClockOffset) Observe(theirs, arrival time.Time) {
-	if offset := arrival.Sub(theirs); !c.known || offset < c.offset {
+	if offset := arrival.Sub(theirs); !c.known || (offset-c.offset).Abs() > clockSet {
 		c.offset, c.known = offset, true
 	}
 }

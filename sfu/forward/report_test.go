@@ -38,3 +38,22 @@ func TestReportsKeepStreamsInStep(t *testing.T) {
 		t.Fatalf("audio is at %.4f s, video at %.4f s", audioSeconds, videoSeconds)
 	}
 }
+
+// A correction would come to one stream before it comes to another; a clock
+// that was set must be followed.
+func TestTheClockOffsetStaysUntilTheClockIsSet(t *testing.T) {
+	var clock forward.ClockOffset
+	theirs := start.Add(3 * time.Hour)
+	clock.Observe(theirs, start.Add(200*time.Millisecond))
+	for _, late := range []time.Duration{0, 30 * time.Millisecond, 50 * time.Second} {
+		clock.Observe(theirs, start.Add(late))
+		if got := clock.Ours(theirs).Sub(start); got != 200*time.Millisecond {
+			t.Fatalf("after a report that was under way for %v, the first one came %v after it was made", late, got)
+		}
+	}
+	set := theirs.Add(-time.Hour)
+	clock.Observe(set, start.Add(10*time.Millisecond))
+	if got := clock.Ours(set).Sub(start); got != 10*time.Millisecond {
+		t.Errorf("a clock that was set back by an hour is off by %v", got)
+	}
+}
