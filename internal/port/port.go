@@ -140,6 +140,7 @@ func explain(network, addr string, err error) error {
 }
 
 func start(config Config, listener *net.TCPListener, sockets []*udp.Socket) *Port {
+	tellBuffers(config.Logger, sockets[0].Buffers)
 	counts := newCounts(config.Registerer, sockets)
 	p := &Port{
 		number: listener.Addr().(*net.TCPAddr).Port,
