@@ -103,7 +103,7 @@ func (a *Allocator) Allocate(now time.Time, estimate, audio int64, slots []Slot)
 		a.best = append(a.best, p.best())
 		p.state.keep(p)
 		out.Used += p.cost(p.step)
-		out.Wanted += p.cost(len(p.steps) - 1)
+		out.Wanted += p.likely(len(p.steps) - 1)
 	}
 	a.rooms = a.rooms[:0]
 	for i := range a.plans {

@@ -108,6 +108,12 @@ func TestLayerRates(t *testing.T) {
 		got, _ := r.Rate(start.Add(33*time.Second), 2, 0)
 		near(t, got, 480_000)
 		near(t, r.Grown(2, 0), 1_000_000)
+		send(r, 33*time.Second, 41*time.Second, 2, 0, 10, 600)
+		near(t, r.Grown(2, 0), 950_000) // its publisher may be short of something
+		send(r, 41*time.Second, 180*time.Second, 2, 0, 10, 600)
+		near(t, r.Grown(2, 0), 480_000)
+		send(r, 180*time.Second, 188*time.Second, 2, 0, 10, 1250)
+		near(t, r.Grown(2, 0), 1_000_000)
 	})
 	t.Run("nonsense", func(t *testing.T) {
 		r := congestion.NewLayerRates(start, true)

@@ -38,6 +38,7 @@ type Estimator struct {
 	queue      queueing
 	reports    reports
 
+	squeezed bool    // the last feedback showed that too much is sent
 	wanted   float64 // bps
 	rtt      time.Duration
 	wide     bool  // transport-wide feedback came
@@ -105,8 +106,13 @@ func (e *Estimator) Feedback(now time.Time, fb *rtcp.TransportLayerCC) {
 	before := e.Estimate()
 	grows := e.take(outcomes)
 	use, m := e.trend.state, e.throughput.measure()
-	if grows || m.squeezed(e.queue.delay()) {
+	squeezed := m.squeezed(e.queue.delay(), squeezeRate)
+	if grows || squeezed && e.squeezed || m.squeezed(e.queue.delay(), squeezeMuch) {
 		use = overuse
+	}
+	e.squeezed = squeezed
+	if use == overuse && e.throughput.catchesUp(e.queue.delay()) {
+		use = underuse
 	}
 	e.aimd.update(at, use, m, e.rtt)
 	e.bound()

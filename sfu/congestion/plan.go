@@ -112,12 +112,20 @@ func (p *plan) best() int {
 // cost is what a step takes; one that the slot would go up to, when it has
 // come for some time.
 func (p *plan) cost(step int) int64 {
+	switch {
+	case step < 0:
+		return 0
+	case step > p.kept:
+		return p.likely(step)
+	}
+	return p.layers[p.steps[step]].Bitrate
+}
+
+// likely is what a step takes when it has come for some time.
+func (p *plan) likely(step int) int64 {
 	if step < 0 {
 		return 0
 	}
 	layer := &p.layers[p.steps[step]]
-	if step > p.kept {
-		return max(layer.Bitrate, layer.Expected)
-	}
-	return layer.Bitrate
+	return max(layer.Bitrate, layer.Expected)
 }

@@ -26,7 +26,7 @@ const (
 	probeReached = 0.85
 	probeGain    = 1.05            // of an estimate: less is no news
 	probePause   = time.Second     // after a cluster, doubled by each that fails
-	probePauses  = 4 * time.Second // at most: a link that widens is noticed within
+	probePauses  = 3 * time.Second // at most: a link that widens is noticed within
 	probeAnswer  = time.Second     // how long a result is waited for, beyond the round trip
 	// probeTold is the share of a cluster that feedback must tell of, and
 	// probeLate how long feedback is waited for that may have been reordered.

@@ -14,6 +14,10 @@ const (
 	// rateGrown is how long a layer must have come before its rate is what it
 	// stays at: encoders begin low.
 	rateGrown = 8 * time.Second
+	// rateRise and rateFall are in what time that follows what is measured. A
+	// publisher short of uplink or CPU sends less for a while, not for good.
+	rateRise = 2 * time.Second
+	rateFall = 30 * time.Second
 	// rateSilent is how long a layer sends nothing before it counts as paused.
 	rateSilent = 700 * time.Millisecond
 
@@ -36,7 +40,7 @@ type layerRate struct {
 	since  time.Time // of flowing without a pause
 	last   time.Time
 	known  float64 // bps
-	grown  float64 // bps, what was known last after rateGrown
+	grown  float64 // bps, what it has after rateGrown; 0 if it never came for so long
 }
 
 // NewLayerRates begins. dependent says that spatial layers need the ones below
@@ -59,6 +63,7 @@ func (l *layerRate) add(now time.Time, bucket int64, size int) {
 	}
 	if steps := bucket - l.newest; steps > 0 {
 		l.measure(now)
+		l.grow(now, time.Duration(steps)*rateBucket)
 		for ; l.newest < bucket; l.newest++ {
 			l.bytes[(l.newest+1)%rateBuckets] = 0
 		}
@@ -78,8 +83,21 @@ func (l *layerRate) measure(now time.Time) {
 		sum += float64(bytes)
 	}
 	l.known = sum * 8 / span
-	if now.Sub(l.since) >= rateGrown {
+}
+
+// grow follows what is known, once the encoder had the time to reach it. So
+// much time has passed since the last call.
+func (l *layerRate) grow(now time.Time, passed time.Duration) {
+	switch {
+	case now.Sub(l.since) < rateGrown:
+	case l.grown == 0:
 		l.grown = l.known
+	default:
+		follow := rateFall
+		if l.known > l.grown {
+			follow = rateRise
+		}
+		l.grown += (l.known - l.grown) * min(1, passed.Seconds()/follow.Seconds())
 	}
 }
 
@@ -97,8 +115,8 @@ func (r *LayerRates) Rate(now time.Time, spatial, temporal int) (bps int64, flow
 	return r.sum(spatial, temporal, func(l *layerRate) float64 { return l.known }), now.Sub(top.last) < rateSilent
 }
 
-// Grown is likewise the rate that the layer had when its encoder was last given
-// the time to reach it; 0 if it never was.
+// Grown is likewise the rate that the layer has when its encoder is given the
+// time to reach it; 0 if it never was.
 func (r *LayerRates) Grown(spatial, temporal int) (bps int64) {
 	if spatial < 0 || spatial >= LayersMost || temporal < 0 || temporal >= TemporalMost || r.layers[spatial][temporal].grown == 0 {
 		return 0

@@ -2,6 +2,7 @@ package congestion_test
 
 import (
 	"fmt"
+	"math"
 	"testing"
 	"time"
 )
@@ -266,6 +267,25 @@ func TestBlackout(t *testing.T) {
 			}
 			if best > 6 {
 				t.Errorf("back only after %.2f s", best)
+			}
+		})
+	}
+}
+
+// A link or a receiver that is held up now and then, and catches up at once, has
+// not narrowed.
+func TestHeldUp(t *testing.T) {
+	for _, pause := range []ms{60, 100, 150} {
+		t.Run(fmt.Sprintf("%.0f ms", pause), func(t *testing.T) {
+			r := simulate(t, scenario{seconds: 60, feedback: 64, buffer: 40_000, capacity: func(now ms) float64 {
+				if now > 8000 && math.Mod(now, 2300) < pause {
+					return 0
+				}
+				return 5e6
+			}})
+			r.log(8, 60)
+			if share := r.onLayer(2, 8, 60); share < 0.99 {
+				t.Errorf("the layer that fits is sent %.0f%% of the time", 100*share)
 			}
 		})
 	}

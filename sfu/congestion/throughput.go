@@ -11,10 +11,12 @@ const (
 	// busySpan is how long a queue must have lasted to tell the link's rate.
 	busySpan = 60 * time.Millisecond
 
-	// squeezeDelay and squeezeRate are how long packets must have queued, and
-	// how much more must be sent than the link carries, to be far too much.
-	squeezeDelay = 70 * time.Millisecond
+	// squeezeDelay is how long packets must have queued to show that too much is
+	// sent. Of squeezeRate times what the link carries it takes two feedbacks on
+	// end, since the receiver may have been held up; of squeezeMuch, one.
+	squeezeDelay = 60 * time.Millisecond
 	squeezeRate  = 1.25
+	squeezeMuch  = 1.6
 )
 
 // throughput measures what was sent and what of it arrived, as far as feedback
@@ -61,14 +63,6 @@ type measured struct {
 	capacity float64
 }
 
-// squeezed says whether so much more is sent than the link carries that nobody
-// has to wait for a trend: packets have queued up for delay, come out at the
-// link's rate, and more come behind them. After a pause of the link or of the
-// receiver they come out at once.
-func (m measured) squeezed(delay time.Duration) bool {
-	return delay >= squeezeDelay && m.capacity > 0 && m.sending > squeezeRate*m.capacity && m.load > m.capacity
-}
-
 func (t *throughput) measure() (m measured) {
 	m.arriving, _ = t.arrived.rate(shortBucket)
 	m.sending, _ = t.sent.rate(shortBucket)
@@ -77,4 +71,19 @@ func (t *throughput) measure() (m measured) {
 		m.capacity = float64(t.busyBytes) * 8 / span.Seconds()
 	}
 	return m
+}
+
+// squeezed says whether so many times more is sent than the link carries that
+// nobody has to wait for a trend: packets have queued up for delay, come out at
+// the link's rate, and more come behind them. After a pause of the link or of
+// the receiver they come out at once.
+func (m measured) squeezed(delay time.Duration, times float64) bool {
+	return delay >= squeezeDelay && m.capacity > 0 && m.sending > times*m.capacity && m.load > m.capacity
+}
+
+// catchesUp says whether the delays may have grown because the link or the
+// receiver was held up: no queue is left, or it is not known yet at which rate
+// it drains.
+func (t *throughput) catchesUp(delay time.Duration) bool {
+	return delay < busyDelay || t.busy && t.busyTo-t.busyFrom < busySpan
 }
