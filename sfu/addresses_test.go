@@ -22,7 +22,7 @@ func attribute(description *webrtc.SessionDescription, name string) string {
 // for the answer for so long.
 func (g *stranger) checkFrom(s *SFU, patience time.Duration) bool {
 	g.t.Helper()
-	conn, err := net.DialUDP("udp4", nil, s.config.UDP[0].LocalAddr().(*net.UDPAddr))
+	conn, err := net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(s.config.UDP[0].Addr()))
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -42,21 +42,15 @@ func (g *stranger) checkFrom(s *SFU, patience time.Duration) bool {
 	return err == nil
 }
 
-// A client that sends checks from one port after the other makes the server
-// keep so many, and its connection goes on.
-func TestChecksFromEverywhereAreBounded(t *testing.T) {
+// A client that sends checks from one port after the other is answered, and
+// keeps its connection; that the addresses do not pile up is ICE's to see to.
+func TestChecksFromEverywhereHurtNobody(t *testing.T) {
 	s := runSFU(t)
 	g := arrive(t, s, "tea", "ann", webrtc.NetworkTypeUDP4, withSlots(1), nil)
-	answered := 0
-	for answered < 2*maxAddresses && g.checkFrom(s, 2*time.Second) {
-		answered++
-	}
-	// Some are the client's own candidates, named before or after counting began.
-	if answered < maxAddresses-50 || answered > maxAddresses+50 {
-		t.Fatalf("%d addresses were answered; %d are kept", answered, maxAddresses)
-	}
-	if counted(t, s, "hiroba_sfu_addresses_refused_total", "") == 0 {
-		t.Error("the refusal was not counted")
+	for n := range 300 {
+		if !g.checkFrom(s, soon) {
+			t.Fatalf("check %d was not answered", n)
+		}
 	}
 	if !g.told.up.Load() || g.pc.ConnectionState() != webrtc.PeerConnectionStateConnected {
 		t.Fatal("the connection is gone")

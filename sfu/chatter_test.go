@@ -55,9 +55,8 @@ func chatSlowly(t *testing.T, s *SFU, room, id string, wait func()) *chatter {
 		c.peer.data.mu.Lock()
 		defer c.peer.data.mu.Unlock()
 		open := len(c.peer.data.channels) == 2
-		for label, channel := range c.peer.data.channels {
-			open = open && channel.ReadyState() == webrtc.DataChannelStateOpen &&
-				c.channels[label].ReadyState() == webrtc.DataChannelStateOpen
+		for label := range c.peer.data.channels {
+			open = open && c.channels[label].ReadyState() == webrtc.DataChannelStateOpen
 		}
 		return open
 	})

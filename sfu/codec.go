@@ -3,9 +3,8 @@ package sfu
 import (
 	"strings"
 
-	"github.com/pion/webrtc/v4"
-
 	"github.com/hiroba-rtc/hiroba/sfu/forward"
+	"github.com/hiroba-rtc/hiroba/sfu/sdp"
 )
 
 // codecKey names a codec together with those of its parameters that a decoder
@@ -14,9 +13,9 @@ type codecKey string
 
 // keyOf reads the parameters of the payload formats: RFC 6184, 8.1 for H264,
 // RFC 9628, 6 for VP9, the AV1 RTP specification, 7.
-func keyOf(c webrtc.RTPCodecCapability) codecKey {
+func keyOf(c sdp.Codec) codecKey {
 	key := strings.ToLower(c.MimeType)
-	parameters := parseFmtp(c.SDPFmtpLine)
+	parameters := parseFmtp(c.Fmtp)
 	parameter := func(name, otherwise string) string {
 		if value, ok := parameters[name]; ok {
 			return value
@@ -79,18 +78,21 @@ type payloadTypes struct {
 	byKey  map[codecKey]uint8
 	rtx    [128]uint8 // the payload type of retransmissions, 0 is none
 	anyRTX uint8      // one of those, 0 is none
+	// repeats says of a payload type of retransmissions what it repeats, 0 is
+	// nothing.
+	repeats [128]uint8
 	// red says of which payload types are redundant Opus; they have Opus's key.
 	red     [128]bool
 	redType uint8 // the one to send, 0 is none
 }
 
-func newPayloadTypes(codecs []webrtc.RTPCodecParameters) *payloadTypes {
+func newPayloadTypes(codecs []sdp.Codec) *payloadTypes {
 	p := &payloadTypes{byKey: map[codecKey]uint8{}}
 	for _, c := range codecs {
-		pt := uint8(c.PayloadType) & 0x7f
+		pt := c.PayloadType & 0x7f
 		if isRTX(c.MimeType) {
-			if apt, ok := parseApt(c.SDPFmtpLine); ok {
-				p.rtx[apt], p.anyRTX = pt, pt
+			if apt, ok := parseApt(c.Fmtp); ok {
+				p.rtx[apt], p.anyRTX, p.repeats[pt] = pt, pt, apt
 			}
 			continue
 		}
@@ -99,7 +101,7 @@ func newPayloadTypes(codecs []webrtc.RTPCodecParameters) *payloadTypes {
 			p.keys[pt] = opusKey
 			continue
 		}
-		key := keyOf(c.RTPCodecCapability)
+		key := keyOf(c)
 		p.keys[pt], p.codecs[pt] = key, codecOf(c.MimeType)
 		if _, taken := p.byKey[key]; !taken {
 			p.byKey[key] = pt

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"weak"
 
-	"github.com/pion/webrtc/v4"
+	"github.com/hiroba-rtc/hiroba/sfu/sdp"
 )
 
 // sharedTypes are the payloadTypes in use, by what they were made of: most media
@@ -21,10 +21,10 @@ type sharedTypes struct {
 type codecsSum [sha256.Size]byte
 
 // of is newPayloadTypes, or what that returned for the same codecs before.
-func (s *sharedTypes) of(codecs []webrtc.RTPCodecParameters) *payloadTypes {
+func (s *sharedTypes) of(codecs []sdp.Codec) *payloadTypes {
 	hash := sha256.New()
 	for _, c := range codecs {
-		fmt.Fprintf(hash, "%d %q %q\n", c.PayloadType, c.MimeType, c.SDPFmtpLine)
+		fmt.Fprintf(hash, "%d %q %q\n", c.PayloadType, c.MimeType, c.Fmtp)
 	}
 	sum := codecsSum(hash.Sum(nil))
 	s.mu.Lock()

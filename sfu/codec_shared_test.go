@@ -4,15 +4,15 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/pion/webrtc/v4"
+	"github.com/hiroba-rtc/hiroba/sfu/sdp"
 )
 
 // Media sections share what their payload types mean, as far as they have the
 // same, and nothing stays of those that are gone.
 func TestSharedTypes(t *testing.T) {
-	codecs := func(pt webrtc.PayloadType, fmtp string) []webrtc.RTPCodecParameters {
-		return []webrtc.RTPCodecParameters{{
-			RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP9, ClockRate: 90000, SDPFmtpLine: fmtp}, PayloadType: pt,
+	codecs := func(pt uint8, fmtp string) []sdp.Codec {
+		return []sdp.Codec{{
+			MimeType: "video/VP9", ClockRate: 90000, Fmtp: fmtp, PayloadType: pt,
 		}}
 	}
 	var shared sharedTypes
@@ -20,7 +20,7 @@ func TestSharedTypes(t *testing.T) {
 	if shared.of(codecs(98, "profile-id=0")) != first {
 		t.Error("the same codecs are not shared")
 	}
-	for _, other := range [][]webrtc.RTPCodecParameters{
+	for _, other := range [][]sdp.Codec{
 		codecs(99, "profile-id=0"), codecs(98, "profile-id=2"), append(codecs(98, "profile-id=0"), codecs(99, "profile-id=2")...), nil,
 	} {
 		if shared.of(other) == first {

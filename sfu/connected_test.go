@@ -26,7 +26,7 @@ func newLink(t *testing.T, s *SFU) *link {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := net.DialUDP("udp4", nil, s.config.UDP[0].LocalAddr().(*net.UDPAddr))
+	server, err := net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(s.config.UDP[0].Addr()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func port(addr net.Addr) string { return strconv.Itoa(addr.(*net.UDPAddr).Port) 
 func (l *link) reroute(s *SFU) func(string) string {
 	return func(answer string) string {
 		return strings.ReplaceAll(answer,
-			" "+port(s.config.UDP[0].LocalAddr())+" typ host", " "+port(l.conn.LocalAddr())+" typ host")
+			" "+strconv.Itoa(int(s.config.UDP[0].Addr().Port()))+" typ host", " "+port(l.conn.LocalAddr())+" typ host")
 	}
 }
 

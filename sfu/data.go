@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pion/webrtc/v4"
+	"github.com/pion/datachannel"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/hiroba-rtc/hiroba/internal/dataframe"
@@ -49,7 +49,7 @@ type data struct {
 
 // dataChannel is one of the two, and what waits in it.
 type dataChannel struct {
-	*webrtc.DataChannel
+	*datachannel.DataChannel
 	queue *queue
 }
 
@@ -60,8 +60,8 @@ func (c *dataChannel) read() uint64 {
 
 // opened takes a DataChannel that the client made. One that is neither
 // reliable nor lossy, or comes twice, is closed.
-func (d *data) opened(opening *webrtc.DataChannel) {
-	label := opening.Label()
+func (d *data) opened(opening *datachannel.DataChannel) {
+	label := opening.Config.Label
 	channel := &dataChannel{opening, newQueue(lossyBuffer)}
 	if label == labelReliable {
 		channel.queue = newQueue(reliableBuffer)
@@ -82,7 +82,7 @@ func (d *data) opened(opening *webrtc.DataChannel) {
 		_ = channel.Close()
 		return
 	}
-	channel.OnOpen(func() { d.listen(label, channel) })
+	d.peer.connection.loops.Go(func() { d.listen(label, channel) })
 }
 
 func (d *data) close() {
@@ -177,7 +177,7 @@ func (d *data) overruns() {
 
 // write gives a frame to a channel. The caller holds mu.
 func (d *data) write(channel *dataChannel, from *data, frame []byte) bool {
-	if err := channel.Send(frame); err != nil {
+	if _, err := channel.Write(frame); err != nil {
 		d.count("send failed")
 		return false
 	}

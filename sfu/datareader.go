@@ -9,28 +9,12 @@ import (
 // are smaller, and most clients of a big room send none.
 const readBytes = 1 << 10
 
-// listen takes what comes over a channel until it ends. The library calls it in a
-// goroutine of its own; its own way of reading would keep 64 KiB for each
-// channel.
+// listen takes what comes over a channel until it ends.
 func (d *data) listen(label string, channel *dataChannel) {
-	p := d.peer
-	p.room.mu.Lock()
-	if p.closed {
-		p.room.mu.Unlock()
-		return
-	}
-	p.loops.Add(1)
-	p.room.mu.Unlock()
-	defer p.loops.Done()
 	defer d.forget(label, channel)
-
-	stream, err := channel.Detach()
-	if err != nil {
-		return // it ended before it began
-	}
 	buffer := make([]byte, readBytes)
 	for {
-		message, err := readMessage(stream, buffer)
+		message, err := readMessage(channel, buffer)
 		if errors.Is(err, io.ErrShortBuffer) {
 			d.count("too large")
 			_ = channel.Close()
@@ -43,7 +27,7 @@ func (d *data) listen(label string, channel *dataChannel) {
 	}
 }
 
-// messageReader is a DataChannel without the library's own reading.
+// messageReader is a DataChannel that is read.
 type messageReader interface {
 	ReadDataChannel(into []byte) (n int, isText bool, err error)
 }

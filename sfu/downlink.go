@@ -296,50 +296,65 @@ func (d *downlink) mayResend(now time.Time, size int) bool {
 	return d.resends.spend(now, float64(size))
 }
 
-// feedback takes what the client says of the stream ssrc, or of all.
-func (d *downlink) feedback(now time.Time, ssrc uint32, packets []rtcp.Packet) {
+// feedback takes what the client says of what it is sent.
+func (d *downlink) feedback(now time.Time, packets []rtcp.Packet) {
 	for _, packet := range packets {
 		switch packet := packet.(type) {
 		case *rtcp.TransportLayerCC:
-			if packet.MediaSSRC == ssrc {
-				d.reports, d.told = true, true
-				before := d.estimator.Estimate()
-				d.estimator.Feedback(now, packet)
-				if d.estimator.Estimate() < before {
-					d.mark() // down at once
-				}
+			d.reports, d.told = true, true
+			before := d.estimator.Estimate()
+			d.estimator.Feedback(now, packet)
+			if d.estimator.Estimate() < before {
+				d.mark() // down at once
 			}
 		case *rtcp.ReceiverEstimatedMaximumBitrate:
-			if slices.Contains(packet.SSRCs, ssrc) {
-				d.reports = true
-				d.estimator.REMB(now, float64(packet.Bitrate))
+			if !slices.ContainsFunc(packet.SSRCs, func(ssrc uint32) bool { return d.out(ssrc) != nil }) {
+				continue
 			}
+			d.reports = true
+			d.estimator.REMB(now, float64(packet.Bitrate))
 		case *rtcp.ReceiverReport:
-			d.reported(now, ssrc, packet.Reports)
+			d.reported(now, packet.Reports)
 		case *rtcp.SenderReport:
-			d.reported(now, ssrc, packet.Reports)
+			d.reported(now, packet.Reports)
 		case *rtcp.PictureLossIndication:
-			if o := d.known(ssrc); o != nil && packet.MediaSSRC == ssrc {
-				o.keyframeWanted()
-			}
+			d.keyframe(now, packet.MediaSSRC)
 		case *rtcp.FullIntraRequest:
-			if o := d.known(ssrc); o != nil && slices.ContainsFunc(packet.FIR, func(e rtcp.FIREntry) bool { return e.SSRC == ssrc }) {
-				o.keyframeWanted()
+			for _, entry := range packet.FIR[:min(len(packet.FIR), firMost)] {
+				d.keyframe(now, entry.SSRC)
 			}
 		case *rtcp.TransportLayerNack:
-			if o := d.known(ssrc); o != nil && packet.MediaSSRC == ssrc {
+			if o := d.known(packet.MediaSSRC); o != nil {
 				o.resendAll(now, packet.Nacks)
 			}
 		}
 	}
 }
 
-// reported takes a receiver's report on one stream.
-func (d *downlink) reported(now time.Time, ssrc uint32, reports []rtcp.ReceptionReport) {
-	for _, report := range reports {
-		if report.SSRC == ssrc && d.known(ssrc) != nil {
+// firMost is how many streams one full intra request may name: a client with
+// more slots asks again.
+const firMost = 16
+
+// keyframe passes on that a stream cannot be decoded, as far as its client may
+// ask for that.
+func (d *downlink) keyframe(now time.Time, ssrc uint32) {
+	o := d.known(ssrc)
+	if o == nil {
+		return
+	}
+	if !o.keyframes.take(now) {
+		d.worker.metrics.dropped.WithLabelValues("keyframe request").Inc()
+		return
+	}
+	o.keyframeWanted()
+}
+
+// reported takes a receiver's report.
+func (d *downlink) reported(now time.Time, reports []rtcp.ReceptionReport) {
+	for i, report := range reports {
+		if d.known(report.SSRC) != nil {
 			d.reports = true
-			d.estimator.ReceiverReport(now, []rtcp.ReceptionReport{report}, 0)
+			d.estimator.ReceiverReport(now, reports[i:i+1], 0)
 		}
 	}
 }

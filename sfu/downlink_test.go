@@ -23,7 +23,7 @@ func TestWhatDoesNotFitDoesNotWaitForItsSuccessor(t *testing.T) {
 			r.source.put(1, large)
 			push := func(in *incoming, seq uint16, key bool) {
 				p := newPacket()
-				in.receive(p, copy(p.buf[:], rawPacket(seq, key)))
+				in.receive(time.Now(), p, copy(p.buf[:], rawPacket(seq, key)))
 				r.w.drain()
 			}
 			choose := func(target int, room int64) {

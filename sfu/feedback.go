@@ -4,9 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
-	"github.com/pion/webrtc/v4"
 )
 
 // reportInterval is how often sender reports go out.
@@ -16,29 +14,9 @@ const reportInterval = time.Second
 // that lost more needs a keyframe.
 const maxNACKs = 64
 
-// readReports takes a publisher's RTCP for one of its streams until the stream
-// ends.
-func (p *Peer) readReports(receiver *webrtc.RTPReceiver, in *incoming) {
-	read := receiver.ReadRTCP
-	if in.rid != "" {
-		read = func() ([]rtcp.Packet, interceptor.Attributes, error) { return receiver.ReadSimulcastRTCP(in.rid) }
-	}
-	for {
-		packets, _, err := read()
-		if err != nil {
-			return
-		}
-		for _, packet := range packets {
-			if sr, ok := packet.(*rtcp.SenderReport); ok && sr.SSRC == in.ssrc {
-				in.takeReport(sr, time.Now())
-			}
-		}
-	}
-}
-
-// feedback takes what a client's RTCP says of one stream that it is sent, as
-// it comes in. It must not block.
-func (p *Peer) feedback(ssrc uint32, packets []rtcp.Packet) {
+// feedback takes what a client's RTCP says of what it is sent. It must not
+// block.
+func (p *Peer) feedback(packets []rtcp.Packet) {
 	p.worker.try(func(now time.Time) {
 		d := p.worker.links[p]
 		if d == nil {
@@ -48,7 +26,7 @@ func (p *Peer) feedback(ssrc uint32, packets []rtcp.Packet) {
 			}
 			return
 		}
-		d.feedback(now, ssrc, packets)
+		d.feedback(now, packets)
 	})
 }
 
@@ -62,8 +40,7 @@ func (w *worker) report(now time.Time) {
 			}
 		}
 		if len(reports) > 0 {
-			// It fails only when the connection is gone.
-			_ = p.pc.WriteRTCP(reports)
+			p.connection.sendRTCP(reports...)
 		}
 	}
 }

@@ -6,8 +6,9 @@ import (
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
-	"github.com/pion/webrtc/v4"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/hiroba-rtc/hiroba/sfu/sdp"
 )
 
 // discard takes packets and does nothing with them.
@@ -18,8 +19,8 @@ func (d *discard) WriteRTP(*rtp.Header, []byte) (int, error) {
 	return 0, nil
 }
 
-var vp8 = []webrtc.RTPCodecParameters{{
-	RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}, PayloadType: 96,
+var vp8 = []sdp.Codec{{
+	MimeType: "video/VP8", ClockRate: 90000, PayloadType: 96,
 }}
 
 // pipeline is one publisher's stream and n slots on one worker, without a
@@ -27,14 +28,14 @@ var vp8 = []webrtc.RTPCodecParameters{{
 func pipeline(n int) (*incoming, *worker, *discard) {
 	m := newMetrics(prometheus.NewRegistry())
 	w := newWorker(0, nil, m)
-	in := newIncoming(1, 42, webrtc.RTPCodecTypeVideo, newPayloadTypes(vp8), extensions{level: 1, orientation: 3}, 90000,
+	in := newIncoming(1, 42, Video, newPayloadTypes(vp8), extensions{level: 1, orientation: 3}, 90000,
 		m, []*worker{w}, &peerClock{}, func(rtcp.Packet) {})
 	in.setCodec(96)
 	sink := &discard{}
-	s := newSource(100, webrtc.RTPCodecTypeVideo)
+	s := newSource(100, Video)
 	s.put(0, in)
 	for range n {
-		o := newOutgoing(m, sink, 7, 0, webrtc.RTPCodecTypeVideo, newPayloadTypes(vp8), extensions{level: 2, orientation: 4})
+		o := newOutgoing(m, sink, 7, 0, Video, newPayloadTypes(vp8), extensions{level: 2, orientation: 4})
 		newDownlink(w, time.Now()).add(o)
 		o.live = true
 		o.carry(time.Now(), load{source: s})
@@ -91,7 +92,7 @@ func BenchmarkForward(b *testing.B) {
 		p := newPacket()
 		n := copy(p.buf[:], raw)
 		p.buf[2], p.buf[3] = byte(seq>>8), byte(seq)
-		in.receive(p, n)
+		in.receive(time.Now(), p, n)
 		w.drain()
 		seq++
 	}
@@ -111,7 +112,7 @@ func TestForwardingAllocatesNothing(t *testing.T) {
 		p := newPacket()
 		n := copy(p.buf[:], raw)
 		p.buf[2], p.buf[3] = byte(seq>>8), byte(seq)
-		in.receive(p, n)
+		in.receive(time.Now(), p, n)
 		w.drain()
 		seq++
 	}
@@ -140,7 +141,7 @@ func FuzzReceive(f *testing.F) {
 		in, w, _ := pipeline(2)
 		for _, packet := range [][]byte{rawPacket(0, true), raw, rawPacket(2, false)} {
 			p := newPacket()
-			in.receive(p, copy(p.buf[:], packet))
+			in.receive(time.Now(), p, copy(p.buf[:], packet))
 			w.drain()
 		}
 		in.end()

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
-	"github.com/pion/transport/v4/packetio"
 )
 
 // marshalled is RTCP as it is sent.
@@ -38,7 +37,7 @@ func FuzzDownlink(f *testing.F) {
 		push := func() {
 			raw := rawPacket(seq, seq == 65500)
 			p := newPacket()
-			l.in.receive(p, copy(p.buf[:], raw))
+			l.in.receive(time.Now(), p, copy(p.buf[:], raw))
 			l.w.drain()
 			seq++
 		}
@@ -46,16 +45,12 @@ func FuzzDownlink(f *testing.F) {
 			push()
 		}
 		now := time.Now()
-		in := newIntake(l.in.metrics, func() {}, func(ssrc uint32, packets []rtcp.Packet) { l.link.feedback(now, ssrc, packets) })
 		l.wire.packets = nil
 		for round, raw := range [][]byte{first, second, first} {
 			now = now.Add(linkInterval)
-			for _, ssrc := range []uint32{7, 9, 3} {
-				b := in.buffer(packetio.RTCPBufferPacket, ssrc)
-				for range 3 {
-					if _, err := b.Write(raw); err != nil && len(raw) <= packetBytes {
-						t.Fatal(err)
-					}
+			for range 9 {
+				if packets, err := rtcp.Unmarshal(raw); err == nil {
+					l.link.feedback(now, packets)
 				}
 			}
 			l.link.tick(now)

@@ -9,21 +9,21 @@ import (
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
-	"github.com/pion/webrtc/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hiroba-rtc/hiroba/sfu/forward"
+	"github.com/hiroba-rtc/hiroba/sfu/sdp"
 )
 
 // allVideo is every codec that is forwarded, with payload types from 96 on.
-var allVideo = func() (out []webrtc.RTPCodecParameters) {
-	for i, mime := range []string{webrtc.MimeTypeVP8, webrtc.MimeTypeVP9, webrtc.MimeTypeH264, webrtc.MimeTypeAV1} {
-		pt := webrtc.PayloadType(96 + 2*i)
+var allVideo = func() (out []sdp.Codec) {
+	for i, mime := range []string{"video/VP8", "video/VP9", "video/H264", "video/AV1"} {
+		pt := uint8(96 + 2*i)
 		out = append(out,
-			webrtc.RTPCodecParameters{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: mime, ClockRate: 90000}, PayloadType: pt},
-			webrtc.RTPCodecParameters{
-				RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeRTX, ClockRate: 90000, SDPFmtpLine: fmt.Sprintf("apt=%d", pt)},
-				PayloadType:        pt + 1,
+			sdp.Codec{MimeType: mime, ClockRate: 90000, PayloadType: pt},
+			sdp.Codec{
+				MimeType: "video/rtx", ClockRate: 90000, Fmtp: fmt.Sprintf("apt=%d", pt),
+				PayloadType: pt + 1,
 			})
 	}
 	return out
@@ -38,19 +38,19 @@ type lab struct {
 
 // newLab makes one; with an ssrcRTX of 0, what is lost is sent again under its
 // own number.
-func newLab(ssrcRTX webrtc.SSRC) *lab {
+func newLab(ssrcRTX uint32) *lab {
 	l := &lab{rig: &rig{wire: &wire{}}}
 	m := newMetrics(prometheus.NewRegistry())
 	l.w = newWorker(0, nil, m)
 	types := newPayloadTypes(allVideo)
 	for i := range l.ins {
-		l.ins[i] = newIncoming(uint64(1+i), uint32(42+i), webrtc.RTPCodecTypeVideo, types, extensions{level: 1, orientation: 3, descriptor: 5}, 90000,
+		l.ins[i] = newIncoming(uint64(1+i), uint32(42+i), Video, types, extensions{level: 1, orientation: 3, descriptor: 5}, 90000,
 			m, []*worker{l.w}, &peerClock{}, func(rtcp.Packet) {})
-		l.sources[i] = newSource(uint64(100+i), webrtc.RTPCodecTypeVideo)
+		l.sources[i] = newSource(uint64(100+i), Video)
 		l.sources[i].put(0, l.ins[i])
 	}
 	l.in, l.source = l.ins[0], l.sources[0]
-	l.out = newOutgoing(m, l.wire, 7, ssrcRTX, webrtc.RTPCodecTypeVideo, types, extensions{level: 2, orientation: 4, descriptor: 6, transport: 8})
+	l.out = newOutgoing(m, l.wire, 7, ssrcRTX, Video, types, extensions{level: 2, orientation: 4, descriptor: 6, transport: 8})
 	l.link = newDownlink(l.w, time.Now())
 	l.link.add(l.out)
 	l.connected()
@@ -130,7 +130,7 @@ func FuzzSource(f *testing.F) {
 		f.Add(bytes.Join(steps, nil), false)
 	}
 	f.Fuzz(func(t *testing.T, script []byte, rtx bool) {
-		ssrcRTX := webrtc.SSRC(0)
+		ssrcRTX := uint32(0)
 		if rtx {
 			ssrcRTX = 9
 		}
@@ -175,7 +175,7 @@ func FuzzSource(f *testing.F) {
 				}
 				l.ins[i].changed = time.Time{} // codecs may change all the time
 				q := newPacket()
-				l.ins[i].receive(q, copy(q.buf[:], raw))
+				l.ins[i].receive(time.Now(), q, copy(q.buf[:], raw))
 				l.w.drain()
 			}
 			for _, p := range l.wire.packets {

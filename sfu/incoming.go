@@ -1,15 +1,12 @@
 package sfu
 
 import (
-	"errors"
-	"io"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtcp"
-	"github.com/pion/webrtc/v4"
 
 	"github.com/hiroba-rtc/hiroba/sfu/congestion"
 	"github.com/hiroba-rtc/hiroba/sfu/forward"
@@ -25,8 +22,6 @@ const (
 	codecInterval = time.Second
 	// silence is the quietest audio level (RFC 6464), in -dBov.
 	silence = 127
-	// badReads is after how many failing reads in a row a stream is given up.
-	badReads = 1000
 	// freshFor is how old a keyframe may be for a newcomer to start from it.
 	freshFor = time.Second
 )
@@ -36,7 +31,7 @@ type incoming struct {
 	serial  uint64 // unique in this SFU
 	ssrc    uint32
 	rid     string // "" without simulcast
-	kind    webrtc.RTPCodecType
+	kind    Kind
 	rate    uint32 // Hz
 	types   *payloadTypes
 	ids     extensions
@@ -84,7 +79,7 @@ type incoming struct {
 }
 
 // newIncoming makes a stream that nothing was received on yet.
-func newIncoming(serial uint64, ssrc uint32, kind webrtc.RTPCodecType, types *payloadTypes, ids extensions, rate uint32,
+func newIncoming(serial uint64, ssrc uint32, kind Kind, types *payloadTypes, ids extensions, rate uint32,
 	m *metrics, workers []*worker, clock *peerClock, sendRTCP func(rtcp.Packet),
 ) *incoming {
 	in := &incoming{
@@ -95,53 +90,28 @@ func newIncoming(serial uint64, ssrc uint32, kind webrtc.RTPCodecType, types *pa
 		cache:     forward.NewCache[*packet](cacheSize(kind)),
 	}
 	in.loudest.Store(silence)
-	if kind == webrtc.RTPCodecTypeVideo {
+	if kind == Video {
 		in.rates = congestion.NewLayerRates(time.Now(), true)
 	}
 	return in
 }
 
 // cacheSize is how many packets of a stream are kept.
-func cacheSize(kind webrtc.RTPCodecType) int {
-	if kind == webrtc.RTPCodecTypeAudio {
+func cacheSize(kind Kind) int {
+	if kind == Audio {
 		return audioCache
 	}
 	return videoCache
 }
 
-// read takes packets until the stream ends.
-func (in *incoming) read(track *webrtc.TrackRemote) {
-	failures := 0
-	for {
-		p := newPacket()
-		n, _, err := track.Read(p.buf[:])
-		switch {
-		case err == nil:
-			failures = 0
-			in.receive(p, n)
-			continue
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe):
-			p.release()
-			return
-		}
-		// A packet too large, or of a payload type that was not negotiated.
-		p.release()
-		in.metrics.dropped.WithLabelValues("unreadable").Inc()
-		if failures++; failures == badReads {
-			return
-		}
-	}
-}
-
 // receive takes over p, whose buffer holds n bytes as they were received.
-func (in *incoming) receive(p *packet, n int) {
+func (in *incoming) receive(now time.Time, p *packet, n int) {
 	defer p.release()
 	if !p.parse(n, in.ids) {
 		in.metrics.dropped.WithLabelValues("malformed").Inc()
 		return
 	}
 	in.metrics.received.Inc()
-	now := time.Now()
 	in.arriving.add(now, p.header.SequenceNumber, p.header.Timestamp, in.rate)
 	if in.muted.Load() {
 		return
@@ -168,7 +138,7 @@ func (in *incoming) receive(p *packet, n int) {
 		return
 	}
 	in.heard.Store(now.UnixNano())
-	if in.kind == webrtc.RTPCodecTypeAudio {
+	if in.kind == Audio {
 		if in.redundancy != nil {
 			in.recoverLost(p, now)
 		}
@@ -298,7 +268,7 @@ func (in *incoming) followed() bool {
 	return false
 }
 
-func (in *incoming) needsKeyframe() bool { return in.kind == webrtc.RTPCodecTypeVideo }
+func (in *incoming) needsKeyframe() bool { return in.kind == Video }
 
 // requestKeyframe asks the publisher for a keyframe, now or with the next
 // merged request.

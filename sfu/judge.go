@@ -4,8 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pion/webrtc/v4"
-
 	"github.com/hiroba-rtc/hiroba/sfu/congestion"
 )
 
@@ -138,7 +136,7 @@ func (t *track) judge(now time.Time) {
 // narrow says whether a size of a track does not come although it was asked
 // for the last time, too, while a smaller one comes. The caller holds room.mu.
 func (t *track) narrow(now time.Time, streams []*incoming, flows [congestion.LayersMost]bool) bool {
-	if t.kind != webrtc.RTPCodecTypeVideo || len(streams) < 2 {
+	if t.kind != Video || len(streams) < 2 {
 		return false
 	}
 	before := t.wanted
@@ -175,7 +173,7 @@ func (p *Peer) judge(now time.Time) {
 			s.judged, s.rating, s.quality = t.id, rating{}, good
 		}
 		short := 0.0
-		if s.kind == webrtc.RTPCodecTypeVideo && s.load.source != nil && !p.suspended {
+		if s.kind == Video && s.load.source != nil && !p.suspended {
 			short = float64(s.out.short.Load())
 		}
 		s.quality = s.quality.next(t.rating.score(), min(p.rating.score(), s.rating.update(now, 100-short)), server)

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pion/webrtc/v4"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -31,12 +30,12 @@ func newAuditorium(peers int) *auditorium {
 		p := &Peer{
 			id: fmt.Sprint(i), room: a.room, sfu: s, worker: w, listener: &told{}, told: []Slot{}, connected: true, up: true,
 		}
-		t := &track{id: trackOf(i), kind: webrtc.RTPCodecTypeAudio, peer: p, source: newSource(uint64(i), webrtc.RTPCodecTypeAudio)}
+		t := &track{id: trackOf(i), kind: Audio, peer: p, source: newSource(uint64(i), Audio)}
 		t.source.put(0, &incoming{rate: 48000})
 		a.peers[p.id] = p
 		a.add(t)
 		for n := range auditoriumSlots {
-			p.slots = append(p.slots, &slot{kind: webrtc.RTPCodecTypeAudio, out: &outgoing{}, track: trackOf((i + peers - 1 - n) % peers)})
+			p.slots = append(p.slots, &slot{kind: Audio, out: &outgoing{}, track: trackOf((i + peers - 1 - n) % peers)})
 		}
 		a.seats = append(a.seats, p)
 	}
@@ -145,7 +144,7 @@ func TestAWeakDownlinkIsToldToItsOwnClientAlone(t *testing.T) {
 func TestAStarvedSlotIsTold(t *testing.T) {
 	a := newAuditorium(10)
 	s := a.seats[3].slots[0]
-	s.kind, s.load.source = webrtc.RTPCodecTypeVideo, a.byID[s.track].source
+	s.kind, s.load.source = Video, a.byID[s.track].source
 	s.out.short.Store(uint32(shortOf(0, 1_000_000)))
 	for range 5 {
 		a.pass(-1)

@@ -3,173 +3,140 @@ package sfu
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
-	"github.com/pion/webrtc/v4"
+	"github.com/hiroba-rtc/hiroba/sfu/sdp"
 )
+
+// dataMessageBytes is the largest DataChannel message.
+const dataMessageBytes = 64 << 10
 
 // Offer takes the client's offer and returns the answer. New receive-only
 // media sections become slots; stopped ones cease to be. An error wraps
-// ErrBadDescription or ErrNoCommonCodec when the offer is at fault; one that
-// wraps ErrLegLost, too, has broken the connection.
-func (p *Peer) Offer(ctx context.Context, offer string) (answer string, err error) {
-	offered, err := readOffer(offer)
-	if err != nil {
-		return "", err
-	}
-	if err := p.check(offered); err != nil {
-		return "", err
-	}
-	if answer, err = p.negotiate(ctx, offer, offered); err != nil {
-		return "", fmt.Errorf("%w: %w", ErrLegLost, err)
-	}
-	p.offered = offered
-	p.room.mu.Lock()
-	p.rids = offered.rids()
-	p.room.mu.Unlock()
-	return answer, nil
-}
-
-// negotiate takes an offer that was found good. When it fails half way, there
-// is no way back.
-func (p *Peer) negotiate(ctx context.Context, offer string, offered sections) (answer string, err error) {
-	if err := p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}); err != nil {
-		return "", fmt.Errorf("%w: %w", ErrBadDescription, err)
-	}
-	fresh, err := p.openSlots(offered)
-	if err != nil {
-		return "", err
-	}
-	description, err := p.pc.CreateAnswer(nil)
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrBadDescription, err)
-	}
-	gathered := webrtc.GatheringCompletePromise(p.pc)
-	if err := p.pc.SetLocalDescription(description); err != nil {
-		return "", fmt.Errorf("%w: %w", ErrBadDescription, err)
-	}
-	// The candidates are the server's own sockets: there is nothing to ask
-	// anybody, and all of them go into the answer.
-	select {
-	case <-gathered:
-	case <-ctx.Done():
-		return "", fmt.Errorf("sfu: gathering candidates: %w", ctx.Err())
-	}
-	p.startSlots(fresh)
-	return p.pc.LocalDescription().SDP, nil
-}
-
-// check refuses an offer that asks for too much, or does not follow the one
-// before.
-func (p *Peer) check(offered sections) error {
+// ErrBadDescription or ErrNoCommonCodec when the offer is at fault; it leaves the
+// connection as it was, unless it wraps ErrLegLost, too.
+func (p *Peer) Offer(_ context.Context, text string) (answer string, err error) {
 	limits := p.sfu.config
-	audio, video := offered.count(receiving, "audio"), offered.count(receiving, "video")
-	tracks := offered.count(sending, "")
-	switch {
-	case audio > limits.Slots || video > limits.Slots:
-		return fmt.Errorf("%w: it has %d receiving audio and %d receiving video sections; %d of each are allowed",
-			ErrBadDescription, audio, video, limits.Slots)
-	case tracks > limits.Tracks:
-		return fmt.Errorf("%w: it has %d sending sections; %d are allowed", ErrBadDescription, tracks, limits.Tracks)
+	offer, err := sdp.Read(text, p.offered, sdp.Limits{Slots: limits.Slots, Tracks: limits.Tracks})
+	if err != nil {
+		return "", err
 	}
-	if err := offered.follows(p.offered); err != nil {
-		return err
+	if err := p.count(offer); err != nil {
+		return "", err
 	}
-	// The library keeps a trace of every section there ever was.
-	for _, s := range offered {
-		p.mids[s.mid] = true
+	if err := p.connection.begin(offer); err != nil {
+		return "", err
 	}
-	if most := 4 * (limits.Slots + limits.Tracks); len(p.mids) > most {
+	p.offered = offer
+	slots := p.openSlots(offer)
+	p.connection.inlet.describe(offer)
+	ufrag, pwd := p.connection.ice.Credentials()
+	p.version++
+	return sdp.Answer(offer, sdp.Local{
+		Ufrag: ufrag, Pwd: pwd, FingerprintSHA256: p.sfu.identity.Fingerprint(), Candidates: p.sfu.mux.Candidates(),
+		Slots: slots, Session: p.session, Version: p.version, MaxMessageSize: dataMessageBytes,
+	}), nil
+}
+
+// count refuses what has had more media sections than a connection may have: for
+// each there is something that has to be remembered.
+func (p *Peer) count(offer *sdp.Offer) error {
+	for n := range offer.Sections {
+		p.mids[offer.Sections[n].Mid] = true
+	}
+	if most := 4 * (p.sfu.config.Slots + p.sfu.config.Tracks); len(p.mids) > most {
 		return fmt.Errorf("%w: the connection has had %d media sections, more than the %d allowed; make a new one",
 			ErrBadDescription, len(p.mids), most)
 	}
 	return nil
 }
 
-// opening is a slot whose answer is not written yet.
-type opening struct {
-	slot  *slot
-	track *slotTrack
-}
-
-// openSlots gives every new receiving section of the client a sender, and lets
-// go of the slots whose section was stopped.
-func (p *Peer) openSlots(offered sections) ([]opening, error) {
+// openSlots makes a slot of every new receiving section of the client, and lets
+// go of the slots whose section was stopped. It returns how each is sent, by mid.
+func (p *Peer) openSlots(offer *sdp.Offer) map[string]sdp.SlotIDs {
 	p.room.mu.Lock()
 	defer p.room.mu.Unlock()
-	known := map[string]bool{}
-	taken := map[webrtc.RTPCodecType]map[int]bool{webrtc.RTPCodecTypeAudio: {}, webrtc.RTPCodecTypeVideo: {}}
+	p.rids = map[string][]string{}
+	receiving := map[string]bool{}
+	for n := range offer.Sections {
+		s := &offer.Sections[n]
+		receiving[s.Mid] = s.Role == sdp.Receiving
+		if len(s.RIDs) > 0 {
+			p.rids[s.Mid] = s.RIDs
+		}
+	}
+	ids := map[string]sdp.SlotIDs{}
+	taken := map[Kind]map[int]bool{Audio: {}, Video: {}}
 	p.slots = slices.DeleteFunc(p.slots, func(s *slot) bool {
-		if offered.is(s.mid, receiving) {
-			known[s.mid] = true
+		if receiving[s.mid] {
+			ids[s.mid] = s.ids
 			taken[s.kind][s.index] = true
 			return false
 		}
 		p.closeSlot(s)
 		return true
 	})
-
-	var fresh []opening
-	for _, t := range p.pc.GetTransceivers() {
-		if known[t.Mid()] || !offered.is(t.Mid(), receiving) {
+	for n := range offer.Sections {
+		section := &offer.Sections[n]
+		if _, open := ids[section.Mid]; open || section.Role != sdp.Receiving {
 			continue
 		}
-		index := 0
-		for taken[t.Kind()][index] {
-			index++
-		}
-		taken[t.Kind()][index] = true
-		track := &slotTrack{kind: t.Kind(), index: index}
-		sender, err := p.api.NewRTPSender(track, t.Receiver().Transport())
-		if err != nil {
-			return nil, fmt.Errorf("sfu: slot %s: %w", t.Mid(), err)
-		}
-		if err := t.SetSender(sender, track); err != nil {
-			return nil, fmt.Errorf("sfu: slot %s: %w", t.Mid(), err)
-		}
-		fresh = append(fresh, opening{
-			slot:  &slot{mid: t.Mid(), kind: t.Kind(), index: index, sender: sender},
-			track: track,
-		})
+		s := p.newSlot(section, taken)
+		ids[s.mid] = s.ids
+		p.slots = append(p.slots, s)
 	}
-	return fresh, nil
+	p.refill(p.room.audible())
+	return ids
 }
 
-// closeSlot ends a slot; its feedback loop ends with its sender. The caller
-// holds room.mu.
-func (p *Peer) closeSlot(s *slot) {
-	if err := s.sender.Stop(); err != nil {
-		p.sfu.config.Logger.Debug("stopping a slot's sender", "peer", p.id, "mid", s.mid, "err", err)
+// newSlot makes a slot of a section. The caller holds room.mu.
+func (p *Peer) newSlot(section *sdp.Section, taken map[Kind]map[int]bool) *slot {
+	kind := Video
+	if section.Kind == sdp.Audio {
+		kind = Audio
 	}
+	index := 0
+	for taken[kind][index] {
+		index++
+	}
+	taken[kind][index] = true
+	stream := fmt.Sprintf("slot-%d", index)
+	s := &slot{mid: section.Mid, kind: kind, index: index, ids: sdp.SlotIDs{
+		SSRC: p.freshSSRC(), Stream: stream, Track: stream + "-" + kind.String(),
+	}}
+	types := p.sfu.types.of(section.Codecs)
+	if section.RTX() {
+		s.ids.RTX = p.freshSSRC()
+	}
+	s.out = newOutgoing(p.sfu.metrics, newOutlet(p.connection, s.ids.SSRC, s.ids.RTX), s.ids.SSRC, s.ids.RTX, kind, types, idsOf(section))
+	s.out.index = index
+	out, live := s.out, p.connected
+	p.worker.do(func(now time.Time) {
+		p.worker.link(p, now).add(out)
+		if live {
+			out.connected(now)
+		}
+	})
+	return s
+}
+
+// freshSSRC is one that this connection does not send with yet. The caller holds
+// room.mu.
+func (p *Peer) freshSSRC() uint32 {
+	for {
+		ssrc := rand.Uint32()
+		if ssrc != 0 && !slices.ContainsFunc(p.slots, func(s *slot) bool { return s.ids.SSRC == ssrc || s.ids.RTX == ssrc }) {
+			return ssrc
+		}
+	}
+}
+
+// closeSlot ends a slot. The caller holds room.mu.
+func (p *Peer) closeSlot(s *slot) {
 	p.worker.do(func(now time.Time) {
 		s.out.carry(now, load{})
 		p.worker.link(p, now).drop(s.out)
 	})
-}
-
-// startSlots puts new slots to use.
-func (p *Peer) startSlots(fresh []opening) {
-	p.room.mu.Lock()
-	defer p.room.mu.Unlock()
-	if p.closed {
-		return
-	}
-	for _, o := range fresh {
-		parameters := o.slot.sender.GetParameters()
-		encoding := parameters.Encodings[0]
-		out := newOutgoing(p.sfu.metrics, o.track, encoding.SSRC, encoding.RTX.SSRC, o.slot.kind,
-			p.sfu.types.of(parameters.Codecs), idsOf(parameters.HeaderExtensions))
-		out.index = o.slot.index
-		o.slot.out = out
-		p.slots = append(p.slots, o.slot)
-		live := p.connected
-		p.worker.do(func(now time.Time) {
-			p.worker.link(p, now).add(out)
-			if live {
-				out.connected(now)
-			}
-		})
-	}
-	p.refill(p.room.audible())
 }

@@ -9,12 +9,11 @@ import (
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
-	"github.com/pion/webrtc/v4"
 
 	"github.com/hiroba-rtc/hiroba/sfu/forward"
 )
 
-// rtpWriter seals one RTP packet and sends it. webrtc.TrackLocalWriter is one.
+// rtpWriter seals one RTP packet and sends it. An outlet is one.
 type rtpWriter interface {
 	WriteRTP(header *rtp.Header, payload []byte) (int, error)
 }
@@ -75,6 +74,7 @@ type outgoing struct {
 	seqRTX    uint16
 	headerRTX rtp.Header
 	resends   resendBudget
+	keyframes keyframeRation
 }
 
 // load is what a slot is to carry.
@@ -89,17 +89,17 @@ type load struct {
 }
 
 // newOutgoing makes the stream of a slot with what was negotiated for it.
-func newOutgoing(m *metrics, writer rtpWriter, ssrc, ssrcRTX webrtc.SSRC, kind webrtc.RTPCodecType, types *payloadTypes, ids extensions) *outgoing {
+func newOutgoing(m *metrics, writer rtpWriter, ssrc, ssrcRTX uint32, kind Kind, types *payloadTypes, ids extensions) *outgoing {
 	o := &outgoing{
-		metrics: m, writer: writer, ssrc: uint32(ssrc), types: types, ids: ids, rate: 90000,
+		metrics: m, writer: writer, ssrc: ssrc, types: types, ids: ids, rate: 90000,
 		counted: -1,
 		sources: map[uint64]*incoming{},
-		resends: newResendBudget(),
-		ssrcRTX: uint32(ssrcRTX),
+		resends: newResendBudget(), keyframes: newKeyframeRation(),
+		ssrcRTX: ssrcRTX,
 		seqRTX:  uint16(rand.Uint32()),
 	}
 	seq, timestamp, reach := uint16(rand.Uint32()), rand.Uint32(), cacheSize(kind)
-	if kind == webrtc.RTPCodecTypeVideo {
+	if kind == Video {
 		o.video = forward.NewVideo(o.rate, reach, seq, timestamp)
 		o.stream = o.video
 	} else {

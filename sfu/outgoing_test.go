@@ -8,10 +8,10 @@ import (
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
-	"github.com/pion/webrtc/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hiroba-rtc/hiroba/sfu/forward"
+	"github.com/hiroba-rtc/hiroba/sfu/sdp"
 )
 
 // wire keeps what is sent.
@@ -22,8 +22,8 @@ func (w *wire) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
 	return len(payload), nil
 }
 
-var vp8AndRTX = append(vp8[:1:1], webrtc.RTPCodecParameters{
-	RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeRTX, ClockRate: 90000, SDPFmtpLine: "apt=96"}, PayloadType: 97,
+var vp8AndRTX = append(vp8[:1:1], sdp.Codec{
+	MimeType: "video/rtx", ClockRate: 90000, Fmtp: "apt=96", PayloadType: 97,
 })
 
 // rig is one source and one slot on one worker, with no network.
@@ -37,21 +37,21 @@ type rig struct {
 	rtcp   []rtcp.Packet
 }
 
-func newRig(ssrcRTX webrtc.SSRC, codecs []webrtc.RTPCodecParameters) *rig {
+func newRig(ssrcRTX uint32, codecs []sdp.Codec) *rig {
 	r := &rig{wire: &wire{}}
 	m := newMetrics(prometheus.NewRegistry())
 	r.w = newWorker(0, nil, m)
-	r.source = newSource(100, webrtc.RTPCodecTypeVideo)
+	r.source = newSource(100, Video)
 	r.in = r.stream(m, 1, "")
 	r.source.put(0, r.in)
-	r.out = newOutgoing(m, r.wire, 7, ssrcRTX, webrtc.RTPCodecTypeVideo, newPayloadTypes(codecs), extensions{level: 2, orientation: 4})
+	r.out = newOutgoing(m, r.wire, 7, ssrcRTX, Video, newPayloadTypes(codecs), extensions{level: 2, orientation: 4})
 	r.link = newDownlink(r.w, time.Now())
 	r.link.add(r.out)
 	return r
 }
 
 func (r *rig) stream(m *metrics, serial uint64, rid string) *incoming {
-	in := newIncoming(serial, 41+uint32(serial), webrtc.RTPCodecTypeVideo, newPayloadTypes(vp8), extensions{level: 1, orientation: 3}, 90000,
+	in := newIncoming(serial, 41+uint32(serial), Video, newPayloadTypes(vp8), extensions{level: 1, orientation: 3}, 90000,
 		m, []*worker{r.w}, &peerClock{}, func(p rtcp.Packet) { r.rtcp = append(r.rtcp, p) })
 	in.rid = rid
 	in.setCodec(96)
@@ -71,7 +71,7 @@ func (r *rig) connected() {
 
 func (r *rig) push(seq uint16, key bool) {
 	p := newPacket()
-	r.in.receive(p, copy(p.buf[:], rawPacket(seq, key)))
+	r.in.receive(time.Now(), p, copy(p.buf[:], rawPacket(seq, key)))
 	r.w.drain()
 }
 
@@ -116,8 +116,8 @@ func TestHeaderExtensionsAreWrittenAnew(t *testing.T) {
 func TestNACKsAreAnsweredFromTheCache(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
-		ssrc   webrtc.SSRC
-		codecs []webrtc.RTPCodecParameters
+		ssrc   uint32
+		codecs []sdp.Codec
 	}{
 		{"as it was", 0, vp8},
 		{"as a retransmission", 9, vp8AndRTX},
@@ -217,11 +217,11 @@ func TestANACKReachesBackOverASwitch(t *testing.T) {
 	lost := r.wire.packets[0]
 
 	other := r.stream(r.in.metrics, 2, "")
-	source := newSource(101, webrtc.RTPCodecTypeVideo)
+	source := newSource(101, Video)
 	source.put(0, other)
 	r.carry(source)
 	p := newPacket()
-	other.receive(p, copy(p.buf[:], rawPacket(500, true)))
+	other.receive(time.Now(), p, copy(p.buf[:], rawPacket(500, true)))
 	r.w.drain()
 	if n := len(r.wire.packets); n != 2 || r.wire.packets[1].SequenceNumber != lost.SequenceNumber+1 {
 		t.Fatalf("after the switch: %d packets", n)

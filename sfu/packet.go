@@ -55,12 +55,6 @@ func (p *packet) release() {
 	}
 }
 
-// extensions are the ids of header extensions that one direction of one media
-// section has negotiated; 0 is none.
-type extensions struct {
-	level, orientation, descriptor, transport uint8
-}
-
 // parse reads the n bytes in buf. It reports false for what is no RTP packet.
 func (p *packet) parse(n int, ids extensions) bool {
 	at, err := p.header.Unmarshal(p.buf[:n])

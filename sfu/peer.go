@@ -3,14 +3,16 @@ package sfu
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtcp"
-	"github.com/pion/webrtc/v4"
+
+	"github.com/hiroba-rtc/hiroba/sfu/sdp"
 )
 
 // Listener is told what happens to a peer's connection, from any goroutine.
@@ -48,18 +50,17 @@ type Candidate struct {
 
 // What the errors of a Peer wrap.
 var (
-	ErrBadDescription = errors.New("the description cannot be used")
-	ErrNoCommonCodec  = errors.New("no codec in common")
+	ErrBadDescription = sdp.ErrBadDescription
+	ErrNoCommonCodec  = sdp.ErrNoCommonCodec
 	ErrBadCandidate   = errors.New("the candidate cannot be used")
 	// ErrLegLost says that the connection is of no use any more: it has to be
 	// closed, and joined anew.
 	ErrLegLost = errors.New("the connection is lost by this")
 )
 
-// maxCandidates is how many candidates of one client are taken: interfaces
-// times families times transports, several times over. An ICE restart begins
-// anew.
-const maxCandidates = 200
+// maxCandidates is how many candidates of one client are taken. An ICE restart
+// begins anew.
+const maxCandidates = sdp.MaxCandidates
 
 // Peer is the connection to one client. Offer, AddCandidate, Publish, Mute and
 // View are called one after the other; Allow, Suspend, Tell and Close may come
@@ -69,19 +70,19 @@ type Peer struct {
 	room     *room
 	sfu      *SFU
 	listener Listener
-	pc       *webrtc.PeerConnection
-	api      *webrtc.API // the pc's
 	worker   *worker
 	clock    peerClock
-	reached  addresses
 	data     data
-	loops    sync.WaitGroup
 	done     chan struct{} // closed when Close is through
+
+	connection *connection
 
 	// Used by Offer and AddCandidate alone.
 	candidates int
 	ufrag      string          // the client's, that the candidates belong to
-	offered    sections        // the last offer that was taken
+	offered    *sdp.Offer      // the last one that was taken; nil before any
+	session    uint64          // of the answers (RFC 8866, 5.2)
+	version    uint64          // of the last one
 	mids       map[string]bool // all there ever were
 
 	// All below is guarded by room.mu.
@@ -95,6 +96,7 @@ type Peer struct {
 	told      []Slot // nil until View was called: nothing is told before
 	connected bool   // it was up once: slots send
 	up        bool   // what Listener.Connected was told last
+	lost      bool   // Listener.Lost was told
 	closed    bool
 
 	rating      rating         // of the way to the client
@@ -112,15 +114,11 @@ func (s *SFU) Join(roomName, id string, listener Listener) (*Peer, error) {
 	p := &Peer{
 		id: id, sfu: s, listener: listener, rights: everything,
 		incoming: map[string]map[string]*incoming{}, mids: map[string]bool{}, done: make(chan struct{}),
-	}
-	var err error
-	if p.pc, p.api, err = s.engine.connection(newIntake(s.metrics, p.flooded, p.feedback), &p.reached); err != nil {
-		return nil, fmt.Errorf("sfu: making a PeerConnection: %w", err)
+		session: rand.Uint64() >> 1,
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		_ = p.pc.Close()
 		return nil, ErrClosed
 	}
 	r := s.rooms[roomName]
@@ -131,52 +129,41 @@ func (s *SFU) Join(roomName, id string, listener Listener) (*Peer, error) {
 	p.room, p.worker = r, s.workers[s.next%len(s.workers)]
 	s.next++
 	p.data.peer = p
+	p.connection = newConnection(p)
 	r.mu.Lock()
 	r.peers[id] = p
 	r.mu.Unlock()
 	s.metrics.peers.Inc()
-
-	p.pc.OnConnectionStateChange(p.connectionChanged)
-	p.pc.OnTrack(p.receive)
-	p.pc.OnDataChannel(p.data.opened)
 	return p, nil
 }
 
-// AddCandidate adds a candidate of the client. An empty one says that there
-// are no more.
+// AddCandidate takes a candidate of the client. An empty one says that there
+// are no more. The server needs none (RFC 8445, 2.5): the client comes to it.
 func (p *Peer) AddCandidate(c Candidate) error {
 	if c.Candidate == "" {
 		return nil
 	}
-	if ufrag := ufragOf(p.pc.RemoteDescription()); ufrag != p.ufrag {
-		p.ufrag, p.candidates = ufrag, 0
+	if p.offered != nil && p.offered.Ufrag != p.ufrag {
+		p.ufrag, p.candidates = p.offered.Ufrag, 0
 	}
 	if p.candidates++; p.candidates > maxCandidates {
 		return fmt.Errorf("%w: %d came, which is more than any client has", ErrBadCandidate, p.candidates)
 	}
-	init := webrtc.ICECandidateInit{Candidate: c.Candidate}
-	if c.SDPMid != "" {
-		init.SDPMid = &c.SDPMid
-	}
-	init.SDPMLineIndex = &c.SDPMLineIndex
-	if c.UsernameFragment != "" {
-		init.UsernameFragment = &c.UsernameFragment
-	}
-	if err := p.pc.AddICECandidate(init); err != nil {
-		return fmt.Errorf("%w: %w", ErrBadCandidate, err)
-	}
-	return nil
+	return checkCandidate(c.Candidate)
 }
 
-// ufragOf is the ICE user fragment of a description: the first, since all its
-// sections are bundled. It is another one after an ICE restart.
-func ufragOf(description *webrtc.SessionDescription) string {
-	if description == nil {
-		return ""
+// checkCandidate refuses what is no candidate (RFC 8839, 5.1), so that who made
+// it hears of it.
+func checkCandidate(candidate string) error {
+	fields := strings.Fields(strings.TrimPrefix(candidate, "candidate:"))
+	if len(fields) < 8 || fields[6] != "typ" {
+		return fmt.Errorf("%w: it reads %.40q; `candidate:<foundation> <component> <transport> <priority> <address> <port> typ <type>` was expected",
+			ErrBadCandidate, candidate)
 	}
-	_, after, _ := strings.Cut(description.SDP, "\na=ice-ufrag:")
-	ufrag, _, _ := strings.Cut(after, "\n")
-	return strings.TrimSpace(ufrag)
+	if port, err := strconv.Atoi(fields[5]); err != nil || port < 0 || port > 65535 {
+		return fmt.Errorf("%w: its port is %.10q; 0 to 65535 was expected", ErrBadCandidate, fields[5])
+	}
+	return nil
 }
 
 // Publish declares all that the client's sending media sections carry.
@@ -221,101 +208,59 @@ func (p *Peer) Tell() {
 	p.listener.Quality(cloneQualities(p.qualities))
 }
 
-// connectionChanged follows ICE and DTLS.
-func (p *Peer) connectionChanged(state webrtc.PeerConnectionState) {
-	p.sfu.config.Logger.Debug("media connection", "room", p.room.name, "peer", p.id, "state", state.String())
+// connectionChanged is called when the connection was made, and when it ended.
+func (p *Peer) connectionChanged() {
 	p.room.mu.Lock()
 	defer p.room.mu.Unlock()
+	p.look(time.Now())
+}
+
+// connectionLost ends what cannot be mended.
+func (p *Peer) connectionLost(reason string) {
+	p.room.mu.Lock()
+	defer p.room.mu.Unlock()
+	p.lose(reason)
+}
+
+// lose tells, once, that the connection is of no use any more. The caller holds
+// room.mu.
+func (p *Peer) lose(reason string) {
+	if !p.closed && !p.lost {
+		p.lost = true
+		p.listener.Lost(reason)
+	}
+}
+
+// look follows the connection. The caller holds room.mu.
+func (p *Peer) look(now time.Time) {
 	if p.closed {
 		return
 	}
-	p.tellConnected()
-	switch state {
-	case webrtc.PeerConnectionStateConnecting: // for the first time, or by an ICE restart
-		p.reached.restarted()
-	case webrtc.PeerConnectionStateConnected:
+	up, lost := p.connection.state(now)
+	if up && !p.connected {
 		p.connected = true
 		for _, s := range p.slots {
 			out := s.out
 			p.worker.do(out.connected)
 		}
-	case webrtc.PeerConnectionStateFailed:
-		p.listener.Lost("no answer from the client for " + (disconnectedAfter + failedAfter).String())
-	}
-}
-
-// tellConnected tells the listener when the connection came up or went down.
-// The library reports each state in a goroutine of its own, so an older one may
-// come last: what counts is the state now. The caller holds room.mu.
-func (p *Peer) tellConnected() {
-	up := p.up
-	switch p.pc.ConnectionState() {
-	case webrtc.PeerConnectionStateConnected:
-		up = true
-	case webrtc.PeerConnectionStateDisconnected, webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
-		up = false
 	}
 	if up != p.up {
 		p.up = up
+		p.sfu.config.Logger.Debug("media connection", "room", p.room.name, "peer", p.id, "up", up)
 		p.listener.Connected(up)
 	}
-}
-
-// receive takes a publisher's stream until it ends. The library calls it in a
-// goroutine of its own.
-func (p *Peer) receive(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-	mid := ""
-	for _, t := range p.pc.GetTransceivers() {
-		if t.Receiver() == receiver {
-			mid = t.Mid()
-		}
+	if lost {
+		p.lose("no answer from the client for " + (disconnectedAfter + failedAfter).String())
 	}
-	p.room.mu.Lock()
-	if p.closed {
-		p.room.mu.Unlock()
-		return
-	}
-	p.loops.Add(1)
-	p.room.mu.Unlock()
-	defer p.loops.Done()
-
-	parameters := receiver.GetParameters()
-	in := newIncoming(p.sfu.nextSerial(), uint32(remote.SSRC()), remote.Kind(),
-		p.sfu.types.of(parameters.Codecs), idsOf(parameters.HeaderExtensions), remote.Codec().ClockRate,
-		p.sfu.metrics, p.sfu.workers, &p.clock, p.sendRTCP)
-	in.rid = remote.RID()
-	in.setCodec(uint8(remote.PayloadType()))
-	in.codecChanged = func() {
-		p.room.mu.Lock()
-		defer p.room.mu.Unlock()
-		p.room.refill()
-	}
-	if !p.room.arrived(p, mid, in) {
-		return // a second stream in one media section under one rid
-	}
-	p.loops.Go(func() { p.readReports(receiver, in) })
-	in.read(remote)
-	p.room.departed(p, mid, in)
-	in.end()
 }
 
 // flooded is told that the client sends more streams than anybody could have
 // offered.
 func (p *Peer) flooded() {
-	p.room.mu.Lock()
-	defer p.room.mu.Unlock()
-	if p.closed {
-		return
-	}
-	p.listener.Lost("it sent more streams than it may ever have offered")
-	// The library waits for the caller of this when it closes.
-	p.loops.Go(func() { _ = p.pc.Close() })
+	p.connectionLost("it sent more streams than it may ever have offered")
 }
 
-func (p *Peer) sendRTCP(packet rtcp.Packet) {
-	// It fails only while there is no connection, when nobody would read it.
-	_ = p.pc.WriteRTCP([]rtcp.Packet{packet})
-}
+func (p *Peer) sendRTCP(packet rtcp.Packet) { p.connection.sendRTCP(packet) }
 
 // Close ends the connection and waits for all that belongs to it.
 func (p *Peer) Close() {
@@ -348,10 +293,7 @@ func (p *Peer) Close() {
 	p.sfu.mu.Unlock()
 
 	p.data.close()
-	if err := p.pc.GracefulClose(); err != nil {
-		p.sfu.config.Logger.Debug("closing a media connection", "peer", p.id, "err", err)
-	}
-	p.loops.Wait()
+	p.connection.close()
 	p.sfu.metrics.peers.Dec()
 	close(p.done)
 }

@@ -8,22 +8,22 @@ import (
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
-	"github.com/pion/webrtc/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hiroba-rtc/hiroba/sfu/forward"
+	"github.com/hiroba-rtc/hiroba/sfu/sdp"
 )
 
 // opusAs is a codec of tests: Opus, or Opus with redundancy, under the payload
 // types given.
-func opusAs(opus, red webrtc.PayloadType) []webrtc.RTPCodecParameters {
-	codecs := []webrtc.RTPCodecParameters{{
-		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}, PayloadType: opus,
+func opusAs(opus, red uint8) []sdp.Codec {
+	codecs := []sdp.Codec{{
+		MimeType: "audio/opus", ClockRate: 48000, Channels: 2, PayloadType: opus,
 	}}
 	if red != 0 {
-		codecs = append(codecs, webrtc.RTPCodecParameters{
-			RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: mimeRED, ClockRate: 48000, Channels: 2, SDPFmtpLine: fmt.Sprintf("%d/%d", opus, opus)},
-			PayloadType:        red,
+		codecs = append(codecs, sdp.Codec{
+			MimeType: mimeRED, ClockRate: 48000, Channels: 2, Fmtp: fmt.Sprintf("%d/%d", opus, opus),
+			PayloadType: red,
 		})
 	}
 	return codecs
@@ -37,15 +37,15 @@ type ensemble struct {
 	wires []*wire
 }
 
-func newEnsemble(speaker []webrtc.RTPCodecParameters, listeners ...[]webrtc.RTPCodecParameters) *ensemble {
+func newEnsemble(speaker []sdp.Codec, listeners ...[]sdp.Codec) *ensemble {
 	m := newMetrics(prometheus.NewRegistry())
 	e := &ensemble{w: newWorker(0, nil, m)}
-	e.in = newIncoming(1, 42, webrtc.RTPCodecTypeAudio, newPayloadTypes(speaker), extensions{}, 48000, m, []*worker{e.w}, &peerClock{}, func(rtcp.Packet) {})
-	s := newSource(100, webrtc.RTPCodecTypeAudio)
+	e.in = newIncoming(1, 42, Audio, newPayloadTypes(speaker), extensions{}, 48000, m, []*worker{e.w}, &peerClock{}, func(rtcp.Packet) {})
+	s := newSource(100, Audio)
 	s.put(0, e.in)
 	for _, codecs := range listeners {
 		sink := &wire{}
-		o := newOutgoing(m, sink, 7, 0, webrtc.RTPCodecTypeAudio, newPayloadTypes(codecs), extensions{})
+		o := newOutgoing(m, sink, 7, 0, Audio, newPayloadTypes(codecs), extensions{})
 		newDownlink(e.w, time.Now()).add(o)
 		e.w.do(o.connected)
 		e.w.do(func(now time.Time) { o.carry(now, load{source: s}) })
@@ -67,7 +67,7 @@ func (e *ensemble) speak(payloadType uint8, n uint16, payload []byte) {
 		panic(err)
 	}
 	p := newPacket()
-	e.in.receive(p, copy(p.buf[:], raw))
+	e.in.receive(time.Now(), p, copy(p.buf[:], raw))
 	e.w.drain()
 }
 

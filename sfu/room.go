@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pion/webrtc/v4"
-
 	"github.com/hiroba-rtc/hiroba/sfu/congestion"
 )
 
@@ -32,7 +30,7 @@ type room struct {
 type track struct {
 	id     string
 	mid    string
-	kind   webrtc.RTPCodecType
+	kind   Kind
 	peer   *Peer
 	muted  bool
 	source *source
@@ -95,7 +93,7 @@ func (r *room) publish(p *Peer, wanted []Track) {
 		if t == nil {
 			t = &track{
 				loudest: silence,
-				id:      w.ID, mid: w.Mid, kind: w.Kind.codecType(), peer: p, source: newSource(r.sfu.nextSerial(), w.Kind.codecType()),
+				id:      w.ID, mid: w.Mid, kind: w.Kind, peer: p, source: newSource(r.sfu.nextSerial(), w.Kind),
 			}
 			r.add(t)
 		}
@@ -200,6 +198,13 @@ func (r *room) departed(p *Peer, mid string, in *incoming) {
 	r.refill()
 }
 
+// changed is refill for who does not hold mu.
+func (r *room) changed() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refill()
+}
+
 // refill decides anew what sits in everybody's slots. The caller holds mu.
 func (r *room) refill() {
 	voices := r.audible()
@@ -234,7 +239,7 @@ func (r *room) updateVoices(now time.Time) {
 func (r *room) listen(now time.Time) (changed bool) {
 	var sounds []sound
 	for _, t := range r.tracks {
-		if t.kind != webrtc.RTPCodecTypeAudio {
+		if t.kind != Audio {
 			continue
 		}
 		s := sound{track: t.id, level: silence, muted: t.muted}
@@ -256,7 +261,7 @@ func (r *room) listen(now time.Time) (changed bool) {
 
 // guests are the tracks of one kind that p is to get, the first first: as many
 // as it has slots. voices are those of the room. The caller holds mu.
-func (r *room) guests(p *Peer, kind webrtc.RTPCodecType, voices []*track, slots int) []guest {
+func (r *room) guests(p *Peer, kind Kind, voices []*track, slots int) []guest {
 	var out []guest
 	take := func(t *track) (more bool) {
 		if t != nil && t.kind == kind && t.peer != p {
@@ -266,7 +271,7 @@ func (r *room) guests(p *Peer, kind webrtc.RTPCodecType, voices []*track, slots 
 	}
 	switch {
 	case slots == 0:
-	case kind == webrtc.RTPCodecTypeAudio:
+	case kind == Audio:
 		if most := r.sfu.config.Voices; slots >= most {
 			slots = most
 		} else {
@@ -301,7 +306,7 @@ func (r *room) cameras(p *Peer) (ids []string) {
 	}
 	var tracks []*track
 	for _, t := range r.tracks {
-		if t.kind == webrtc.RTPCodecTypeVideo && t.peer != p && !t.source.detail.Load() && !t.muted {
+		if t.kind == Video && t.peer != p && !t.source.detail.Load() && !t.muted {
 			tracks = append(tracks, t)
 		}
 	}
@@ -334,7 +339,7 @@ func (r *room) updateSpeakers(now time.Time) {
 	defer r.mu.Unlock()
 	levels := map[string]uint8{}
 	for _, t := range r.tracks {
-		if t.kind != webrtc.RTPCodecTypeAudio {
+		if t.kind != Audio {
 			continue
 		}
 		level := t.loudest
@@ -367,12 +372,13 @@ func (r *room) tick(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, t := range r.tracks {
-		if t.kind == webrtc.RTPCodecTypeVideo {
+		if t.kind == Video {
 			t.source.measure(now)
 			t.ask(now)
 		}
 	}
 	for _, p := range r.peers {
+		p.look(now)
 		if p.starvation() {
 			p.refill(r.audible())
 		}

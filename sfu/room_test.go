@@ -4,8 +4,6 @@ import (
 	"slices"
 	"testing"
 	"time"
-
-	"github.com/pion/webrtc/v4"
 )
 
 // talk is a listener that keeps who was said to speak.
@@ -82,12 +80,12 @@ func TestVoicesThatSpeakComeFirst(t *testing.T) {
 	for _, id := range []string{"muted", "silent", "speaking"} {
 		p := &Peer{id: id, room: r}
 		r.peers[id] = p
-		r.add(&track{id: id + "'s", kind: webrtc.RTPCodecTypeAudio, peer: p, muted: id == "muted", source: newSource(1, webrtc.RTPCodecTypeAudio)})
+		r.add(&track{id: id + "'s", kind: Audio, peer: p, muted: id == "muted", source: newSource(1, Audio)})
 	}
 	r.listen(time.Now())
 	r.speakers.told = []string{"speaking"}
 	var got []string
-	for _, g := range r.guests(&Peer{id: "listener", room: r}, webrtc.RTPCodecTypeAudio, r.audible(), 3) {
+	for _, g := range r.guests(&Peer{id: "listener", room: r}, Audio, r.audible(), 3) {
 		got = append(got, g.peer)
 	}
 	if want := []string{"speaking", "silent", "muted"}; !slices.Equal(got, want) {

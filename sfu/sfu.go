@@ -20,6 +20,9 @@ import (
 
 	"github.com/pion/logging"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/hiroba-rtc/hiroba/sfu/dtls"
+	"github.com/hiroba-rtc/hiroba/sfu/ice"
 )
 
 // Config is what an SFU needs.
@@ -27,7 +30,7 @@ type Config struct {
 	// UDP are the sockets for media, each bound to one address. One that is a
 	// Corker is written in batches. The SFU closes them, once New has
 	// returned one.
-	UDP []net.PacketConn
+	UDP []ice.Socket
 	// TCP accepts ICE-TCP connections (RFC 6544); nil for none. The SFU
 	// closes it.
 	TCP net.Listener
@@ -52,14 +55,15 @@ type Config struct {
 // SFU forwards media between the peers of rooms. It is safe for concurrent
 // use.
 type SFU struct {
-	config  Config
-	engine  *engine
-	metrics *metrics
-	workers []*worker
-	running sync.WaitGroup
-	stop    chan struct{}
-	serial  atomic.Uint64 // of the newest stream or source
-	types   sharedTypes
+	config   Config
+	identity *dtls.Identity
+	mux      *ice.Mux
+	metrics  *metrics
+	workers  []*worker
+	running  sync.WaitGroup
+	stop     chan struct{}
+	serial   atomic.Uint64 // of the newest stream or source
+	types    sharedTypes
 
 	mu     sync.Mutex // guards all below; taken before a room's, never after it
 	rooms  map[string]*room
@@ -81,16 +85,19 @@ func New(config Config) (*SFU, error) {
 	if config.Workers == 0 {
 		config.Workers = runtime.GOMAXPROCS(0)
 	}
-	engine, err := newEngine(config)
+	identity, err := dtls.NewIdentity()
 	if err != nil {
 		return nil, fmt.Errorf("sfu: %w", err)
 	}
 	s := &SFU{
-		config:  config,
-		engine:  engine,
-		metrics: newMetrics(config.Registerer),
-		stop:    make(chan struct{}),
-		rooms:   map[string]*room{},
+		config:   config,
+		identity: identity,
+		metrics:  newMetrics(config.Registerer),
+		stop:     make(chan struct{}),
+		rooms:    map[string]*room{},
+		mux: ice.NewMux(ice.Config{
+			Sockets: config.UDP, TCP: config.TCP, Advertise: config.Advertise, Logger: config.Logger, Registerer: config.Registerer,
+		}),
 	}
 	var corkers []Corker
 	for _, conn := range config.UDP {
@@ -178,5 +185,5 @@ func (s *SFU) Close() error {
 		w.close()
 	}
 	s.running.Wait()
-	return s.engine.close()
+	return s.mux.Close()
 }

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pion/webrtc/v4"
+	"github.com/hiroba-rtc/hiroba/sfu/sdp"
 )
 
 // Why says why a slot with a track carries no media.
@@ -35,14 +35,14 @@ type Slot struct {
 
 // slot is one receive-only media section of the client.
 type slot struct {
-	mid    string
-	kind   webrtc.RTPCodecType
-	index  int // among the slots of its kind
-	sender *webrtc.RTPSender
-	out    *outgoing
-	track  string
-	load   load      // what out was told to carry
-	first  *incoming // and of that, the first stream
+	mid   string
+	kind  Kind
+	index int // among the slots of its kind
+	ids   sdp.SlotIDs
+	out   *outgoing
+	track string
+	load  load      // what out was told to carry
+	first *incoming // and of that, the first stream
 
 	judged  string  // the track that these are about
 	rating  rating  // of what is sent of what is shown
@@ -57,7 +57,7 @@ func (p *Peer) refill(voices []*track) {
 	}
 	p.view = newPlaces(p.wanted.resolve(p.room.cameras(p)), 2*p.sfu.config.Slots)
 	// Audio first: video goes beside it.
-	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
+	for _, kind := range []Kind{Audio, Video} {
 		p.refillKind(kind, voices)
 	}
 	told := make([]Slot, 0, len(p.slots))
@@ -70,7 +70,7 @@ func (p *Peer) refill(voices []*track) {
 	}
 }
 
-func (p *Peer) refillKind(kind webrtc.RTPCodecType, voices []*track) {
+func (p *Peer) refillKind(kind Kind, voices []*track) {
 	var slots []*slot
 	var seats []seat
 	for _, s := range p.slots {
@@ -100,7 +100,7 @@ func (p *Peer) refillKind(kind webrtc.RTPCodecType, voices []*track) {
 		switch {
 		case l.source == s.load.source:
 			l.late = s.load.late
-		case l.source != nil && kind == webrtc.RTPCodecTypeAudio && len(p.room.chosen) > p.sfu.config.Voices:
+		case l.source != nil && kind == Audio && len(p.room.chosen) > p.sfu.config.Voices:
 			l.late = p.room.voices.lookBack(id, 48000)
 		}
 		var first *incoming
@@ -152,10 +152,7 @@ func (p *Peer) starvation() bool {
 
 // describe is the slot as the client is told of it.
 func (p *Peer) describe(s *slot) Slot {
-	out := Slot{Mid: s.mid, Kind: Audio, Track: s.track}
-	if s.kind == webrtc.RTPCodecTypeVideo {
-		out.Kind = Video
-	}
+	out := Slot{Mid: s.mid, Kind: s.kind, Track: s.track}
 	if t := p.room.byID[s.track]; t != nil {
 		out.Peer = t.peer.id
 	}

@@ -6,8 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/pion/webrtc/v4"
-
 	"github.com/hiroba-rtc/hiroba/sfu/congestion"
 )
 
@@ -22,7 +20,7 @@ type Encoding struct {
 // layers.
 type source struct {
 	id   uint64 // unique in this SFU
-	kind webrtc.RTPCodecType
+	kind Kind
 	// detail says that size comes before the frame rate, as for a shared screen.
 	detail atomic.Bool
 
@@ -46,7 +44,7 @@ type asking struct {
 	layers [congestion.LayersMost]bool
 }
 
-func newSource(id uint64, kind webrtc.RTPCodecType) *source {
+func newSource(id uint64, kind Kind) *source {
 	s := &source{id: id, kind: kind}
 	s.streams.Store(&[]*incoming{})
 	s.offers.Store(&[]congestion.Layer{})
@@ -166,7 +164,7 @@ func (s *source) wanted(now time.Time) [congestion.LayersMost]bool {
 
 // measure looks anew at what there is to choose from. The caller holds room.mu.
 func (s *source) measure(now time.Time) {
-	if s.kind != webrtc.RTPCodecTypeVideo {
+	if s.kind != Video {
 		return
 	}
 	var layers []congestion.Layer

@@ -2,8 +2,6 @@ package sfu
 
 import (
 	"testing"
-
-	"github.com/pion/webrtc/v4"
 )
 
 // A publisher that tells other sizes than before has each stream in one place.
@@ -11,7 +9,7 @@ func TestAStreamHasOnePlaceWhenTheSizesChange(t *testing.T) {
 	r := newRig(0, vp8)
 	small, large := r.stream(r.in.metrics, 2, "q"), r.stream(r.in.metrics, 3, "f")
 	tr := &track{
-		mid: "0", kind: webrtc.RTPCodecTypeVideo, source: newSource(1, webrtc.RTPCodecTypeVideo),
+		mid: "0", kind: Video, source: newSource(1, Video),
 		peer: &Peer{incoming: map[string]map[string]*incoming{"0": {"q": small, "f": large}}},
 	}
 	for _, tc := range []struct {

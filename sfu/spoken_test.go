@@ -7,7 +7,6 @@ import (
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
-	"github.com/pion/webrtc/v4"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -16,11 +15,11 @@ import (
 func TestTheFirstSyllableIsHeard(t *testing.T) {
 	m := newMetrics(prometheus.NewRegistry())
 	w := newWorker(0, nil, m)
-	in := newIncoming(1, 42, webrtc.RTPCodecTypeAudio, newPayloadTypes(opusAs(111, 0)), extensions{level: 1}, 48000, m, []*worker{w}, &peerClock{}, func(rtcp.Packet) {})
-	s := newSource(100, webrtc.RTPCodecTypeAudio)
+	in := newIncoming(1, 42, Audio, newPayloadTypes(opusAs(111, 0)), extensions{level: 1}, 48000, m, []*worker{w}, &peerClock{}, func(rtcp.Packet) {})
+	s := newSource(100, Audio)
 	s.put(0, in)
 	sink := &wire{}
-	o := newOutgoing(m, sink, 7, 0, webrtc.RTPCodecTypeAudio, newPayloadTypes(opusAs(111, 0)), extensions{})
+	o := newOutgoing(m, sink, 7, 0, Audio, newPayloadTypes(opusAs(111, 0)), extensions{})
 	newDownlink(w, time.Now()).add(o)
 	w.do(o.connected)
 	speak := func(n uint16, level byte) {
@@ -34,7 +33,7 @@ func TestTheFirstSyllableIsHeard(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := newPacket()
-		in.receive(p, copy(p.buf[:], raw))
+		in.receive(time.Now(), p, copy(p.buf[:], raw))
 		w.drain()
 	}
 	for n := range uint16(100) {

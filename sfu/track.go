@@ -1,7 +1,5 @@
 package sfu
 
-import "github.com/pion/webrtc/v4"
-
 // Kind is audio or video.
 type Kind int
 
@@ -12,11 +10,12 @@ const (
 	Video
 )
 
-func (k Kind) codecType() webrtc.RTPCodecType {
+// String is the word of SDP.
+func (k Kind) String() string {
 	if k == Audio {
-		return webrtc.RTPCodecTypeAudio
+		return "audio"
 	}
-	return webrtc.RTPCodecTypeVideo
+	return "video"
 }
 
 // Track declares what a sending media section of a peer carries.

@@ -35,8 +35,9 @@ type worker struct {
 	// What a batch forwarded; the metrics are told once per batch.
 	packets, bytes int
 	// scratch and payload are room for the packet that is just being written.
-	scratch [forward.ScratchSize]byte
-	payload [packetBytes]byte
+	scratch  [forward.ScratchSize]byte
+	payload  [packetBytes]byte
+	datagram [datagramBytes]byte
 
 	// What quality is judged by: how many packets were dropped and taken, and how
 	// long some jobs waited, in nanoseconds; and what came of it, which is the

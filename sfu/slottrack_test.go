@@ -2,23 +2,20 @@ package sfu
 
 import (
 	"errors"
-	"fmt"
-	"strings"
 	"sync/atomic"
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 )
 
-// slotTrack is a slot as the WebRTC library sees it: a local track whose
-// packets are written whole, numbers and payload types included.
+// slotTrack is a client's local track whose packets are written whole, numbers
+// and payload types included.
 type slotTrack struct {
 	kind   webrtc.RTPCodecType
-	index  int
 	writer atomic.Pointer[webrtc.TrackLocalWriter]
 }
 
-var errNotBound = errors.New("sfu: the slot's sender has not started")
+var errNotBound = errors.New("the sender has not started")
 
 // Bind is called when the sender starts. Any negotiated codec may be sent, so
 // the first stands for all of them.
@@ -48,20 +45,13 @@ func (t *slotTrack) WriteRTP(header *rtp.Header, payload []byte) (int, error) {
 }
 
 // ID names the track in its media stream.
-func (t *slotTrack) ID() string { return streamID(t.index) + "-" + kindName(t.kind) }
+func (t *slotTrack) ID() string { return t.StreamID() + "-" + t.kind.String() }
 
-// RID is empty: a slot is one encoding.
+// RID is empty: it is one encoding.
 func (t *slotTrack) RID() string { return "" }
 
-// StreamID is shared by the slots of one index.
-func (t *slotTrack) StreamID() string { return streamID(t.index) }
+// StreamID names its media stream.
+func (t *slotTrack) StreamID() string { return "stream" }
 
 // Kind is audio or video.
 func (t *slotTrack) Kind() webrtc.RTPCodecType { return t.kind }
-
-// streamID is the media stream that the slots of one index share, so that a
-// browser keeps what is in them in step.
-func streamID(index int) string { return fmt.Sprintf("slot-%d", index) }
-
-// kindName is the word of SDP.
-func kindName(kind webrtc.RTPCodecType) string { return strings.ToLower(kind.String()) }
