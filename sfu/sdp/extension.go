@@ -28,22 +28,20 @@ type Extension struct {
 	directed bool // the offer says in which direction
 }
 
-// The extensions of each kind. Slots have no use for the names of encodings.
-// The mid belongs to every section of a bundle (RFC 9143, 15).
+// The extensions of each kind. The mid belongs to every section of a bundle
+// (RFC 9143, 15). Slots have no use for the names of encodings, and take them all
+// the same: what Chromium was refused in the first sections of a kind, it does not
+// offer in later ones, and simulcast needs them.
 var (
-	audioExtensions     = []string{URIMid, URITransportCC, URIAudioLevel}
-	videoExtensions     = []string{URIMid, URITransportCC, URIDescriptor, URIVideoOrientation, URIStreamID, URIRepairedStreamID}
-	videoSlotExtensions = []string{URIMid, URITransportCC, URIDescriptor, URIVideoOrientation}
+	audioExtensions = []string{URIMid, URITransportCC, URIAudioLevel}
+	videoExtensions = []string{URIMid, URITransportCC, URIDescriptor, URIVideoOrientation, URIStreamID, URIRepairedStreamID}
 )
 
 // readExtensions takes those that are known and may be used in the direction
 // in which packets go. Of two with one id the first counts.
 func (r *sectionReader) readExtensions(s *Section, mixed bool) {
 	known := audioExtensions
-	switch {
-	case s.Kind == Video && s.Role == Receiving:
-		known = videoSlotExtensions
-	case s.Kind == Video:
+	if s.Kind == Video {
 		known = videoExtensions
 	}
 	for _, value := range r.extensions {

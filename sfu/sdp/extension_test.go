@@ -20,7 +20,7 @@ func TestExtensions(t *testing.T) {
 		answered              []string
 	}{
 		{"a slot of pictures", "video", "recvonly", all, false,
-			map[string]uint8{URIMid: 1, URITransportCC: 4, URIDescriptor: 5, URIVideoOrientation: 6}, []string{"1 " + URIMid}},
+			map[string]uint8{URIMid: 1, URIStreamID: 2, URIRepairedStreamID: 3, URITransportCC: 4, URIDescriptor: 5, URIVideoOrientation: 6}, []string{"1 " + URIMid, "2 " + URIStreamID}},
 		{"a slot of sound", "audio", "recvonly", all, false, map[string]uint8{URIMid: 1, URITransportCC: 4, URIAudioLevel: 7}, nil},
 		{"a track of pictures", "video", "sendonly", all, false,
 			map[string]uint8{URIMid: 1, URIStreamID: 2, URIRepairedStreamID: 3, URITransportCC: 4, URIDescriptor: 5, URIVideoOrientation: 6}, []string{"2 " + URIStreamID}},
