@@ -292,6 +292,10 @@ func (d *data) stalls() {
 // it had to.
 func (d *data) drained() {
 	d.mu.Lock()
+	if channel := d.channels[labelReliable]; channel != nil && channel.BufferedAmount() > lowWater {
+		d.mu.Unlock()
+		return // so much was sent meanwhile; this is called again
+	}
 	waiting := d.waiting
 	d.waiting, d.stalled = nil, false
 	d.mu.Unlock()

@@ -24,11 +24,11 @@ func TestWhatDoesNotFitDoesNotWaitForItsSuccessor(t *testing.T) {
 			push := func(in *incoming, seq uint16, key bool) {
 				p := newPacket()
 				in.receive(time.Now(), p, copy(p.buf[:], rawPacket(seq, key)))
-				r.w.drain()
+				r.w.serveAll()
 			}
 			choose := func(target int, room int64) {
 				r.w.do(func(now time.Time) { r.out.choose(now, layers, target, room) })
-				r.w.drain()
+				r.w.serveAll()
 			}
 			push(small, 1, true)
 			push(large, 1, true)

@@ -40,20 +40,8 @@ func pipeline(n int) (*incoming, *worker, *discard) {
 		o.live = true
 		o.carry(time.Now(), load{source: s})
 	}
-	w.drain()
+	w.serve(nil) // what was changed is decided
 	return in, w, sink
-}
-
-// drain serves what is queued, as run does.
-func (w *worker) drain() {
-	w.mu.Lock()
-	batch := w.jobs
-	w.jobs = nil
-	w.mu.Unlock()
-	w.serve(batch)
-	w.mu.Lock()
-	w.jobs = batch[:0]
-	w.mu.Unlock()
 }
 
 // rawPacket is an RTP packet as a browser sends it, 1,200 bytes of payload.
@@ -93,7 +81,7 @@ func BenchmarkForward(b *testing.B) {
 		n := copy(p.buf[:], raw)
 		p.buf[2], p.buf[3] = byte(seq>>8), byte(seq)
 		in.receive(time.Now(), p, n)
-		w.drain()
+		w.serveAll()
 		seq++
 	}
 	if sink.packets != b.N*receivers {
@@ -113,7 +101,7 @@ func TestForwardingAllocatesNothing(t *testing.T) {
 		n := copy(p.buf[:], raw)
 		p.buf[2], p.buf[3] = byte(seq>>8), byte(seq)
 		in.receive(time.Now(), p, n)
-		w.drain()
+		w.serveAll()
 		seq++
 	}
 	for range 2 * videoCache {
@@ -142,7 +130,7 @@ func FuzzReceive(f *testing.F) {
 		for _, packet := range [][]byte{rawPacket(0, true), raw, rawPacket(2, false)} {
 			p := newPacket()
 			in.receive(time.Now(), p, copy(p.buf[:], packet))
-			w.drain()
+			w.serveAll()
 		}
 		in.end()
 	})

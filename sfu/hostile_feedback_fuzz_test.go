@@ -38,7 +38,7 @@ func FuzzDownlink(f *testing.F) {
 			raw := rawPacket(seq, seq == 65500)
 			p := newPacket()
 			l.in.receive(time.Now(), p, copy(p.buf[:], raw))
-			l.w.drain()
+			l.w.serveAll()
 			seq++
 		}
 		for range 10 {

@@ -176,7 +176,7 @@ func FuzzSource(f *testing.F) {
 				l.ins[i].changed = time.Time{} // codecs may change all the time
 				q := newPacket()
 				l.ins[i].receive(time.Now(), q, copy(q.buf[:], raw))
-				l.w.drain()
+				l.w.serveAll()
 			}
 			for _, p := range l.wire.packets {
 				a.check(t, p)

@@ -29,6 +29,14 @@ import (
 // soon is how long a test waits for what must happen.
 const soon = 15 * time.Second
 
+// alone is a socket with nobody else on it.
+type alone struct {
+	*udp.Socket
+	reader *udp.Reader
+}
+
+func (a alone) ReadBatch() ([]udp.Datagram, error) { return a.reader.Read() }
+
 // runSFU starts an SFU with one worker on loopback and ends it with the test.
 func runSFU(t *testing.T) *SFU {
 	t.Helper()
@@ -42,7 +50,7 @@ func runSFU(t *testing.T) *SFU {
 		t.Fatal(err)
 	}
 	s, err := New(Config{
-		UDP: []ice.Socket{socket}, TCP: listener, Workers: 1, Slots: 4, Tracks: 2,
+		UDP: []ice.Socket{alone{socket, socket.NewReader()}}, TCP: listener, Workers: 1, Slots: 4, Tracks: 2,
 		Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
 	})
 	if err != nil {

@@ -61,18 +61,18 @@ func (r *rig) stream(m *metrics, serial uint64, rid string) *incoming {
 // carry puts a source into the slot.
 func (r *rig) carry(s *source) {
 	r.w.do(func(now time.Time) { r.out.carry(now, load{source: s}) })
-	r.w.drain()
+	r.w.serveAll()
 }
 
 func (r *rig) connected() {
 	r.w.do(r.out.connected)
-	r.w.drain()
+	r.w.serveAll()
 }
 
 func (r *rig) push(seq uint16, key bool) {
 	p := newPacket()
 	r.in.receive(time.Now(), p, copy(p.buf[:], rawPacket(seq, key)))
-	r.w.drain()
+	r.w.serveAll()
 }
 
 func TestASlotStartsAtAKeyframe(t *testing.T) {
@@ -222,7 +222,7 @@ func TestANACKReachesBackOverASwitch(t *testing.T) {
 	r.carry(source)
 	p := newPacket()
 	other.receive(time.Now(), p, copy(p.buf[:], rawPacket(500, true)))
-	r.w.drain()
+	r.w.serveAll()
 	if n := len(r.wire.packets); n != 2 || r.wire.packets[1].SequenceNumber != lost.SequenceNumber+1 {
 		t.Fatalf("after the switch: %d packets", n)
 	}

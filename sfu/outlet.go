@@ -33,7 +33,12 @@ func (o *outlet) WriteRTP(header *rtp.Header, payload []byte) (int, error) {
 	if sealer == nil {
 		return 0, errNotConnected
 	}
-	room := c.peer.worker.datagram[:]
+	worker := c.peer.worker
+	socket, to, batched := c.ice.Route()
+	room := worker.datagram[:]
+	if batched {
+		room = worker.batches[socket].Room(header.MarshalSize() + len(payload) + srtp.Overhead)
+	}
 	at, err := header.MarshalTo(room)
 	if err != nil {
 		return 0, err
@@ -43,8 +48,12 @@ func (o *outlet) WriteRTP(header *rtp.Header, payload []byte) (int, error) {
 		stream = &o.repair
 	}
 	n, err := sealer.Seal(stream, header.SequenceNumber, room, at, payload)
-	if err != nil {
+	switch {
+	case err != nil:
 		return 0, err
+	case batched:
+		worker.batches[socket].Add(n, to)
+		return n, nil
 	}
 	return n, c.ice.Send(room[:n])
 }

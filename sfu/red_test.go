@@ -51,7 +51,7 @@ func newEnsemble(speaker []sdp.Codec, listeners ...[]sdp.Codec) *ensemble {
 		e.w.do(func(now time.Time) { o.carry(now, load{source: s}) })
 		e.outs, e.wires = append(e.outs, o), append(e.wires, sink)
 	}
-	e.w.drain()
+	e.w.serveAll()
 	return e
 }
 
@@ -68,7 +68,7 @@ func (e *ensemble) speak(payloadType uint8, n uint16, payload []byte) {
 	}
 	p := newPacket()
 	e.in.receive(time.Now(), p, copy(p.buf[:], raw))
-	e.w.drain()
+	e.w.serveAll()
 }
 
 // heard lists the packets that a listener got by their numbers, counted from

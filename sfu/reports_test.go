@@ -8,7 +8,6 @@ import (
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
-	"github.com/pion/webrtc/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hiroba-rtc/hiroba/sfu/forward"
@@ -47,7 +46,7 @@ func (r *reported) send(at time.Duration) {
 		panic(err)
 	}
 	data := newPacket()
-	r.in.receive(data, copy(data.buf[:], raw))
+	r.in.receive(time.Now(), data, copy(data.buf[:], raw))
 }
 
 // plays is when a receiver takes a timestamp to have been captured, in
@@ -102,20 +101,20 @@ func TestSoundAndPictureAreReportedInStep(t *testing.T) {
 			w, clock := newWorker(0, nil, m), &peerClock{}
 			const ahead = 3 * time.Hour // of our clock
 			streams := [2]*reported{}
-			for i, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
+			for i, kind := range []Kind{Audio, Video} {
 				r := &reported{wire: &wire{}, rate: 90000, base: random.Uint32(), seq: uint16(random.Uint32())}
 				codecs, rate := vp8, uint32(90000)
-				if kind == webrtc.RTPCodecTypeAudio {
+				if kind == Audio {
 					codecs, rate, r.rate = opusAs(96, 0), 48000, 48000*(1+tc.sound/1e6)
 				}
 				r.in = newIncoming(uint64(1+i), uint32(42+i), kind, newPayloadTypes(codecs), extensions{}, rate, m, []*worker{w}, clock, func(rtcp.Packet) {})
 				s := newSource(uint64(100+i), kind)
 				s.put(0, r.in)
-				r.out = newOutgoing(m, r.wire, webrtc.SSRC(7+i), 0, kind, newPayloadTypes(codecs), extensions{})
+				r.out = newOutgoing(m, r.wire, uint32(7+i), 0, kind, newPayloadTypes(codecs), extensions{})
 				newDownlink(w, time.Now()).add(r.out)
 				w.do(r.out.connected)
 				w.do(func(now time.Time) { r.out.carry(now, load{source: s}) })
-				w.drain()
+				w.serveAll()
 				streams[i] = r
 			}
 			// By the publisher's clock: what happens at which time.
@@ -136,7 +135,7 @@ func TestSoundAndPictureAreReportedInStep(t *testing.T) {
 						})
 					}
 				}
-				w.drain()
+				w.serveAll()
 				ways = come(ways, ours)
 				if at%reportInterval != 700*time.Millisecond {
 					continue

@@ -27,9 +27,8 @@ import (
 
 // Config is what an SFU needs.
 type Config struct {
-	// UDP are the sockets for media, each bound to one address. One that is a
-	// Corker is written in batches. The SFU closes them, once New has
-	// returned one.
+	// UDP are the sockets for media, each bound to one address. The SFU closes
+	// them, once New has returned one.
 	UDP []ice.Socket
 	// TCP accepts ICE-TCP connections (RFC 6544); nil for none. The SFU
 	// closes it.
@@ -95,23 +94,36 @@ func New(config Config) (*SFU, error) {
 		metrics:  newMetrics(config.Registerer),
 		stop:     make(chan struct{}),
 		rooms:    map[string]*room{},
-		mux: ice.NewMux(ice.Config{
-			Sockets: config.UDP, TCP: config.TCP, Advertise: config.Advertise, Logger: config.Logger, Registerer: config.Registerer,
-		}),
-	}
-	var corkers []Corker
-	for _, conn := range config.UDP {
-		if c, ok := conn.(Corker); ok {
-			corkers = append(corkers, c)
-		}
 	}
 	for i := range config.Workers {
-		w := newWorker(i, corkers, s.metrics)
+		w := newWorker(i, config.UDP, s.metrics)
 		s.workers = append(s.workers, w)
 		s.running.Go(w.run)
 	}
+	s.mux = ice.NewMux(ice.Config{
+		Sockets: config.UDP, TCP: config.TCP, Advertise: config.Advertise, Drained: s.drained,
+		Logger: config.Logger, Registerer: config.Registerer,
+	})
 	s.running.Go(s.tick)
 	return s, nil
+}
+
+// drained has the workers serve what was just read. The last one that has
+// something to do does it in the goroutine that read: to wake another one would
+// take longer than many a batch.
+func (s *SFU) drained() {
+	var last *worker
+	for _, w := range s.workers {
+		if w.waiting.Load() {
+			if last != nil {
+				last.poke()
+			}
+			last = w
+		}
+	}
+	if last != nil {
+		last.serveNow()
+	}
 }
 
 // tick has everything looked at that changes with time.

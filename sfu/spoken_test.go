@@ -34,7 +34,7 @@ func TestTheFirstSyllableIsHeard(t *testing.T) {
 		}
 		p := newPacket()
 		in.receive(time.Now(), p, copy(p.buf[:], raw))
-		w.drain()
+		w.serveAll()
 	}
 	for n := range uint16(100) {
 		level := byte(80)
@@ -44,7 +44,7 @@ func TestTheFirstSyllableIsHeard(t *testing.T) {
 		speak(n, level)
 	}
 	w.do(func(now time.Time) { o.carry(now, load{source: s, late: lookBack{rate: 48000, speech: speakingLevel}}) })
-	w.drain()
+	w.serveAll()
 	speak(100, 20)
 	speak(101, 20)
 	var heard []int

@@ -1,11 +1,14 @@
 package sfu
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/hiroba-rtc/hiroba/internal/udp"
 	"github.com/hiroba-rtc/hiroba/sfu/forward"
+	"github.com/hiroba-rtc/hiroba/sfu/ice"
 )
 
 // queueLimit is how many jobs may wait for a worker. At a full gigabit that is
@@ -13,19 +16,12 @@ import (
 // more.
 const queueLimit = 4096
 
-// Corker holds datagrams back between Cork and Uncork, to send them in few
-// system calls.
-type Corker interface {
-	Cork()
-	Uncork()
-}
-
 // worker serves the receivers of one shard: it alone touches their outgoing
 // streams. It takes all that waits, serves all its receivers, then lets the
 // datagrams go at once.
 type worker struct {
 	index   int
-	corkers []Corker
+	batches []*udp.Batch // one for each socket
 	metrics *metrics
 
 	// links are what goes to each client of this worker, changed those of which
@@ -46,7 +42,11 @@ type worker struct {
 	waits, waitedTotal atomic.Int64
 	rating             rating
 
-	wake chan struct{} // holds one token when jobs wait
+	wake    chan struct{} // holds one token when jobs wait and somebody has to look
+	waiting atomic.Bool   // jobs wait
+
+	serving sync.Mutex // held by who serves; guards all above but what others look at
+	spare   []job      // serving's
 
 	mu     sync.Mutex // guards jobs and closed
 	jobs   []job
@@ -61,53 +61,56 @@ type job struct {
 	do     func(now time.Time)
 }
 
-func newWorker(index int, corkers []Corker, m *metrics) *worker {
-	return &worker{index: index, corkers: corkers, metrics: m, links: map[*Peer]*downlink{}, wake: make(chan struct{}, 1)}
+func newWorker(index int, sockets []ice.Socket, m *metrics) *worker {
+	w := &worker{index: index, metrics: m, links: map[*Peer]*downlink{}, wake: make(chan struct{}, 1)}
+	for _, socket := range sockets {
+		w.batches = append(w.batches, socket.NewBatch())
+	}
+	return w
 }
 
 // forward queues a packet of a source and takes over one reference to it. A
-// packet that finds the queue full is dropped and counted.
+// packet that finds the queue full is dropped and counted. It is served when what
+// came in with it was queued, too; see SFU.drained.
 func (w *worker) forward(source *incoming, p *packet) {
-	w.mu.Lock()
-	if w.closed || len(w.jobs) >= queueLimit {
-		w.mu.Unlock()
+	if !w.queue(job{source: source, packet: p}, queueLimit) {
 		w.metrics.dropped.WithLabelValues("overload").Inc()
 		w.overloaded.Add(1)
 		p.release()
-		return
 	}
-	w.jobs = append(w.jobs, job{source: source, packet: p})
-	w.mu.Unlock()
-	w.poke()
+}
+
+// try queues what a client's datagram causes; with a full queue it is dropped and
+// counted. It is served like a packet.
+func (w *worker) try(f func(now time.Time)) {
+	if !w.queue(job{do: f}, queueLimit) {
+		w.metrics.dropped.WithLabelValues("feedback").Inc()
+	}
 }
 
 // do has f called on the worker, after what is queued. It reports false when
 // the worker has ended, and f is not called.
 func (w *worker) do(f func(now time.Time)) bool {
-	w.mu.Lock()
-	if w.closed {
-		w.mu.Unlock()
+	if !w.queue(job{do: f}, math.MaxInt) {
 		return false
 	}
-	w.jobs = append(w.jobs, job{do: f})
-	w.mu.Unlock()
 	w.poke()
 	return true
 }
 
-// try is do for what a stranger can cause at any rate: with a full queue it is
-// dropped and counted.
-func (w *worker) try(f func(now time.Time)) {
+// queue adds a job, if there are less than limit.
+func (w *worker) queue(j job, limit int) bool {
 	w.mu.Lock()
-	full := len(w.jobs) >= queueLimit
-	w.mu.Unlock()
-	if full {
-		w.metrics.dropped.WithLabelValues("feedback").Inc()
-		return
+	defer w.mu.Unlock()
+	if w.closed || len(w.jobs) >= limit {
+		return false
 	}
-	w.do(f)
+	w.jobs = append(w.jobs, j)
+	w.waiting.Store(true)
+	return true
 }
 
+// poke has the worker's own goroutine serve.
 func (w *worker) poke() {
 	select {
 	case w.wake <- struct{}{}:
@@ -125,51 +128,85 @@ func (w *worker) close() {
 
 // run serves until close.
 func (w *worker) run() {
-	var batch []job
 	for range w.wake {
-		for {
-			w.mu.Lock()
-			batch, w.jobs = w.jobs, batch[:0]
-			closed := w.closed
-			w.mu.Unlock()
-			if len(batch) == 0 {
-				if closed {
-					return
-				}
-				break
-			}
-			w.serve(batch)
-			clear(batch)
+		w.serving.Lock()
+		closed := w.serveAll()
+		w.serving.Unlock()
+		if closed {
+			return
 		}
 	}
 }
 
-// serve does one batch between cork and uncork: no datagram waits longer than
-// that.
-func (w *worker) serve(batch []job) {
-	for _, c := range w.corkers {
-		c.Cork()
+// serveNow serves what waits, unless somebody does already: then the worker's
+// own goroutine looks whether anything is left.
+func (w *worker) serveNow() {
+	if !w.serving.TryLock() {
+		w.poke()
+		return
 	}
+	w.serveAll()
+	w.serving.Unlock()
+	if w.waiting.Load() {
+		w.poke() // it came just now, from who found us serving
+	}
+}
+
+// serveAll serves until nothing waits, and says whether the worker was closed. The
+// caller holds serving.
+func (w *worker) serveAll() (closed bool) {
+	for {
+		w.mu.Lock()
+		batch := w.jobs
+		w.jobs, w.spare = w.spare[:0], nil
+		closed = w.closed
+		w.waiting.Store(false)
+		w.mu.Unlock()
+		if len(batch) > 0 {
+			w.serve(batch)
+			clear(batch)
+		}
+		w.spare = batch[:0]
+		if len(batch) == 0 {
+			return closed
+		}
+	}
+}
+
+// serve does one batch and lets the datagrams go at its end. Packets of one
+// stream go to one receiver after the other, so that those of a frame leave
+// together.
+func (w *worker) serve(batch []job) {
 	now := time.Now()
-	for i := range batch {
-		j := &batch[i]
-		if j.do != nil {
-			j.do(now)
+	w.taken.Add(int64(len(batch)))
+	for len(batch) > 0 {
+		if do := batch[0].do; do != nil {
+			do(now)
+			batch = batch[1:]
 			continue
 		}
-		for _, out := range j.source.receivers[w.index] {
-			out.forward(now, j.source, j.packet)
+		source := batch[0].source
+		n := 1
+		for n < len(batch) && batch[n].source == source {
+			n++
 		}
-		j.packet.release()
+		for _, out := range source.receivers[w.index] {
+			for _, j := range batch[:n] {
+				out.forward(now, source, j.packet)
+			}
+		}
+		for _, j := range batch[:n] {
+			j.packet.release()
+		}
+		batch = batch[n:]
 	}
-	w.taken.Add(int64(len(batch)))
 	for _, d := range w.changed {
 		d.allocate(now)
 	}
 	clear(w.changed)
 	w.changed = w.changed[:0]
-	for _, c := range w.corkers {
-		c.Uncork()
+	for _, b := range w.batches {
+		b.Flush()
 	}
 	if w.packets > 0 {
 		w.metrics.forwarded.Add(float64(w.packets))

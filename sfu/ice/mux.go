@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hiroba-rtc/hiroba/internal/limit"
+	"github.com/hiroba-rtc/hiroba/internal/udp"
 )
 
 const (
@@ -32,8 +33,12 @@ const (
 // returns net.ErrClosed once the socket is closed.
 type Socket interface {
 	Addr() netip.AddrPort
-	ReadFromAddrPort(buf []byte) (int, netip.AddrPort, error)
+	// ReadBatch waits for datagrams and returns all that are there. They may be
+	// changed, and are good until the next call.
+	ReadBatch() ([]udp.Datagram, error)
 	WriteToAddrPort(b []byte, to netip.AddrPort) (int, error)
+	// NewBatch is for who writes many datagrams, see Transport.Route.
+	NewBatch() *udp.Batch
 	Close() error
 }
 
@@ -46,6 +51,9 @@ type Config struct {
 	// Advertise are public addresses under which the sockets are reached, with
 	// the same ports.
 	Advertise []netip.Addr
+	// Drained is called by a reading goroutine when all that it had read was
+	// handed on, before it waits for more; nil for nobody.
+	Drained func()
 	// Logger may be nil, as may Registerer.
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
@@ -77,6 +85,7 @@ type Mux struct {
 	log        *slog.Logger
 	errors     *limit.Rate                // answers to who is not authentic
 	strangers  *limit.Counter[netip.Addr] // TCP connections that sent no check yet
+	drained    func()
 	done       chan struct{}
 	reading    sync.WaitGroup
 
@@ -95,6 +104,10 @@ func NewMux(config Config) *Mux {
 		done:       make(chan struct{}),
 		transports: make(map[string]*Transport),
 		streams:    make(map[*stream]struct{}),
+		drained:    config.Drained,
+	}
+	if m.drained == nil {
+		m.drained = func() {}
 	}
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
@@ -187,17 +200,23 @@ func (m *Mux) Close() error {
 // read reads one socket.
 func (m *Mux) read(socket int) {
 	in := intake{mux: m}
-	buf := make([]byte, maxDatagram)
 	failures := 0
 	for {
-		n, from, err := m.sockets[socket].ReadFromAddrPort(buf)
-		switch {
-		case err == nil:
-			failures = 0
-			in.take(time.Now(), buf[:n], path{socket: socket, remote: from}, m.tables[socket].get(from))
-		case !m.retry(err, &failures, "cannot read a UDP socket at the moment; trying on"):
-			return
+		datagrams, err := m.sockets[socket].ReadBatch()
+		if err != nil {
+			if !m.retry(err, &failures, "cannot read a UDP socket at the moment; trying on") {
+				return
+			}
+			continue
 		}
+		failures = 0
+		now := time.Now()
+		for _, d := range datagrams {
+			if len(d.Bytes) <= maxDatagram {
+				in.take(now, d.Bytes, path{socket: socket, remote: d.From}, m.tables[socket].get(d.From))
+			}
+		}
+		m.drained()
 	}
 }
 

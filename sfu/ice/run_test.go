@@ -21,6 +21,14 @@ var _ Socket = (*port.ICEConn)(nil)
 // soon is how long a test waits for what must happen.
 const soon = 15 * time.Second
 
+// alone is a socket with nobody else on it.
+type alone struct {
+	*udp.Socket
+	reader *udp.Reader
+}
+
+func (a alone) ReadBatch() ([]udp.Datagram, error) { return a.reader.Read() }
+
 // run starts a Mux on loopback, UDP over both families and TCP, and ends it
 // with the test.
 func run(t testing.TB) *Mux {
@@ -33,7 +41,7 @@ func run(t testing.TB) *Mux {
 			t.Logf("without %s: %v", addr, err)
 			continue
 		}
-		sockets = append(sockets, socket)
+		sockets = append(sockets, alone{socket, socket.NewReader()})
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -114,6 +114,7 @@ func (s *stream) serve(network netip.Addr) {
 				break
 			}
 			at = in.take(time.Now(), frame, s.path, at)
+			s.mux.drained()
 		}
 		if errors.Is(err, errFrameTooLong) {
 			s.mux.counts.refused(tooLong)
