@@ -22,9 +22,9 @@ func (d *data) run(ctx context.Context, conn net.Conn) {
 		return
 	}
 	config := d.peer.sfu.config
-	association, err := sctp.Server(sctp.Config{
-		NetConn: &peeked{Conn: conn, first: first[:n]}, LoggerFactory: config.LoggerFactory, MTU: sctpMTU,
-	})
+	association, err := sctp.ServerWithOptions(
+		sctp.WithNetConn(&peeked{Conn: conn, first: first[:n]}), sctp.WithLoggerFactory(config.LoggerFactory), sctp.WithMTU(sctpMTU),
+	)
 	if err != nil {
 		if ctx.Err() == nil {
 			config.Logger.Debug("a client's SCTP failed; it has no DataChannels", "peer", d.peer.id, "err", err)

@@ -367,8 +367,9 @@ func (r *room) updateSpeakers(now time.Time) {
 	r.refill() // who speaks may have had no slot
 }
 
-// tick looks at what the publishers send and what of it is wanted.
-func (r *room) tick(now time.Time) {
+// tick looks at what the publishers send and what of it is wanted; report says
+// that they are to be told how it arrives.
+func (r *room) tick(now time.Time, report bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, t := range r.tracks {
@@ -379,6 +380,7 @@ func (r *room) tick(now time.Time) {
 	}
 	for _, p := range r.peers {
 		p.look(now)
+		p.connection.inlet.tick(now, report)
 		if p.starvation() {
 			p.refill(r.audible())
 		}

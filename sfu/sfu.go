@@ -139,7 +139,7 @@ func (s *SFU) tick() {
 			for _, r := range s.list() {
 				r.updateVoices(now)
 				if due(linkInterval) {
-					r.tick(now)
+					r.tick(now, due(reportInterval))
 				}
 				if due(speakersInterval) {
 					r.updateSpeakers(now)
