@@ -116,25 +116,37 @@ func (s *SFU) Join(roomName, id string, listener Listener) (*Peer, error) {
 		incoming: map[string]map[string]*incoming{}, mids: map[string]bool{}, done: make(chan struct{}),
 		session: rand.Uint64() >> 1,
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return nil, ErrClosed
-	}
-	r := s.rooms[roomName]
-	if r == nil {
-		r = &room{name: roomName, sfu: s, peers: map[string]*Peer{}, byID: map[string]*track{}, voices: newVoices(s.config.Voices)}
-		s.rooms[roomName] = r
-	}
-	p.room, p.worker = r, s.workers[s.next%len(s.workers)]
-	s.next++
 	p.data.peer = p
 	p.connection = newConnection(p)
-	r.mu.Lock()
-	r.peers[id] = p
-	r.mu.Unlock()
+	if !s.seat(p, roomName) {
+		p.connection.close()
+		return nil, ErrClosed
+	}
 	s.metrics.peers.Inc()
 	return p, nil
+}
+
+// seat puts a peer into a room; it is false when the SFU is closed.
+func (s *SFU) seat(p *Peer, roomName string) bool {
+	for {
+		r := s.room(roomName)
+		if r == nil {
+			return false
+		}
+		r.mu.Lock()
+		switch {
+		case r.ended:
+			r.mu.Unlock()
+			continue // its last peer has just left; there is another one now
+		case s.room(roomName) == nil:
+			r.mu.Unlock()
+			return false // whoever closes the SFU did not see this peer
+		}
+		p.room, p.worker = r, s.workers[(r.first+len(r.peers)/peersTogether)%len(s.workers)]
+		r.peers[p.id] = p
+		r.mu.Unlock()
+		return true
+	}
 }
 
 // AddCandidate takes a candidate of the client. An empty one says that there
@@ -265,19 +277,15 @@ func (p *Peer) sendRTCP(packet rtcp.Packet) { p.connection.sendRTCP(packet) }
 // Close ends the connection and waits for all that belongs to it.
 func (p *Peer) Close() {
 	r := p.room
-	p.sfu.mu.Lock()
 	r.mu.Lock()
 	if p.closed {
 		r.mu.Unlock()
-		p.sfu.mu.Unlock()
 		<-p.done
 		return
 	}
 	p.closed = true
 	delete(r.peers, p.id)
-	if len(r.peers) == 0 {
-		delete(p.sfu.rooms, r.name)
-	}
+	r.ended = len(r.peers) == 0
 	r.remove(func(t *track) bool { return t.peer == p })
 	r.listen(time.Now())
 	for _, s := range p.slots {
@@ -289,8 +297,10 @@ func (p *Peer) Close() {
 		delete(p.worker.links, p)
 	})
 	r.refill()
+	if r.ended {
+		p.sfu.forget(r)
+	}
 	r.mu.Unlock()
-	p.sfu.mu.Unlock()
 
 	p.data.close()
 	p.connection.close()

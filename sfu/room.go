@@ -13,11 +13,13 @@ import (
 // of all of them: who publishes what, and what sits in which slot. Packets
 // never need it.
 type room struct {
-	name string
-	sfu  *SFU
+	name  string
+	sfu   *SFU
+	first int // the worker of its first peers
 
-	mu       sync.Mutex
+	mu       sync.Mutex // SFU.mu may be taken under it
 	peers    map[string]*Peer
+	ended    bool     // the last peer has left, and nobody may enter
 	tracks   []*track // in the order they were published
 	byID     map[string]*track
 	speakers speakers

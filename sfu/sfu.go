@@ -64,9 +64,9 @@ type SFU struct {
 	serial   atomic.Uint64 // of the newest stream or source
 	types    sharedTypes
 
-	mu     sync.Mutex // guards all below; taken before a room's, never after it
+	mu     sync.Mutex // guards all below; no room's is taken under it
 	rooms  map[string]*room
-	next   int // worker of the next peer
+	next   int // the first worker of the next room
 	closed bool
 }
 
@@ -161,6 +161,38 @@ func (s *SFU) tick() {
 				s.judge(now)
 			}
 		}
+	}
+}
+
+// peersTogether is how many peers of one room share a worker before another one
+// takes part: what comes for a small room is served without waking a thread.
+const peersTogether = 64
+
+// room is the one of a name, made if need be; nil when the SFU is closed.
+func (s *SFU) room(name string) *room {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	r := s.rooms[name]
+	if r == nil {
+		r = &room{
+			name: name, sfu: s, first: s.next % len(s.workers),
+			peers: map[string]*Peer{}, byID: map[string]*track{}, voices: newVoices(s.config.Voices),
+		}
+		s.rooms[name] = r
+		s.next++
+	}
+	return r
+}
+
+// forget takes off a room that has ended.
+func (s *SFU) forget(r *room) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.rooms[r.name] == r {
+		delete(s.rooms, r.name)
 	}
 }
 
