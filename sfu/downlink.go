@@ -296,17 +296,20 @@ func (d *downlink) mayResend(now time.Time, size int) bool {
 	return d.resends.spend(now, float64(size))
 }
 
-// feedback takes what the client says of what it is sent.
+// arrivals takes what the client says of when packets came.
+func (d *downlink) arrivals(now time.Time, fb *rtcp.TransportLayerCC) {
+	d.reports, d.told = true, true
+	before := d.estimator.Estimate()
+	d.estimator.Feedback(now, fb)
+	if d.estimator.Estimate() < before {
+		d.mark() // down at once
+	}
+}
+
+// feedback takes what else the client says of what it is sent.
 func (d *downlink) feedback(now time.Time, packets []rtcp.Packet) {
 	for _, packet := range packets {
 		switch packet := packet.(type) {
-		case *rtcp.TransportLayerCC:
-			d.reports, d.told = true, true
-			before := d.estimator.Estimate()
-			d.estimator.Feedback(now, packet)
-			if d.estimator.Estimate() < before {
-				d.mark() // down at once
-			}
 		case *rtcp.ReceiverEstimatedMaximumBitrate:
 			if !slices.ContainsFunc(packet.SSRCs, func(ssrc uint32) bool { return d.out(ssrc) != nil }) {
 				continue

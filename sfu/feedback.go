@@ -30,6 +30,15 @@ func (p *Peer) feedback(packets []rtcp.Packet) {
 	})
 }
 
+// wideFeedback is feedback for what every receiver says many times a second. It
+// takes over fb.
+func (p *Peer) wideFeedback(fb *wideFeedback) {
+	if !p.worker.queue(job{peer: p, wide: fb}, queueLimit) {
+		p.worker.metrics.dropped.WithLabelValues("feedback").Inc()
+		wideFeedbacks.Put(fb)
+	}
+}
+
 // report sends the sender reports of all streams of this worker.
 func (w *worker) report(now time.Time) {
 	for p, d := range w.links {

@@ -49,7 +49,11 @@ func FuzzDownlink(f *testing.F) {
 		for round, raw := range [][]byte{first, second, first} {
 			now = now.Add(linkInterval)
 			for range 9 {
-				if packets, err := rtcp.Unmarshal(raw); err == nil {
+				if fb := (&wideFeedback{}); isWideFeedback(raw) {
+					if fb.read(raw) {
+						l.link.arrivals(now, &fb.TransportLayerCC)
+					}
+				} else if packets, err := rtcp.Unmarshal(raw); err == nil {
 					l.link.feedback(now, packets)
 				}
 			}

@@ -399,14 +399,40 @@ func (i *inlet) reports(now time.Time, datagram []byte) {
 		return
 	}
 	i.reporters[reporter] = true
-	packets, err := rtcp.Unmarshal(compound)
-	if err != nil {
-		i.drop("malformed")
-		return
+	for len(compound) >= 4 {
+		n := 4 * (1 + int(binary.BigEndian.Uint16(compound[2:])))
+		if n > len(compound) {
+			break
+		}
+		if !i.report(now, compound[:n]) {
+			break
+		}
+		compound = compound[n:]
 	}
-	if !i.feedback.spend(now, float64(len(packets))) {
-		i.peer.sfu.metrics.dropped.WithLabelValues("feedback").Add(float64(len(packets)))
-		return
+	if len(compound) > 0 {
+		i.drop("malformed")
+	}
+}
+
+// report takes one packet of a compound. It is false for one that cannot be
+// read. The caller holds mu.
+func (i *inlet) report(now time.Time, raw []byte) bool {
+	if !i.feedback.take(now) {
+		i.drop("feedback")
+		return true
+	}
+	if isWideFeedback(raw) {
+		fb := wideFeedbacks.Get().(*wideFeedback)
+		if !fb.read(raw) {
+			wideFeedbacks.Put(fb)
+			return false
+		}
+		i.peer.wideFeedback(fb)
+		return true
+	}
+	packets, err := rtcp.Unmarshal(raw)
+	if err != nil {
+		return false
 	}
 	for _, packet := range packets {
 		if sr, ok := packet.(*rtcp.SenderReport); ok {
@@ -417,6 +443,7 @@ func (i *inlet) reports(now time.Time, datagram []byte) {
 		}
 	}
 	i.peer.feedback(packets)
+	return true
 }
 
 // flood ends a connection with more streams than anybody could have offered.

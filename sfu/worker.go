@@ -53,12 +53,14 @@ type worker struct {
 	closed bool
 }
 
-// job is a packet to forward or, when do is set, something else to do on the
-// worker.
+// job is a packet to forward, or something else to do on the worker.
 type job struct {
 	source *incoming
 	packet *packet
-	do     func(now time.Time)
+	// Feedback of a client, instead.
+	peer *Peer
+	wide *wideFeedback
+	do   func(now time.Time)
 }
 
 func newWorker(index int, sockets []ice.Socket, m *metrics) *worker {
@@ -180,8 +182,13 @@ func (w *worker) serve(batch []job) {
 	now := time.Now()
 	w.taken.Add(int64(len(batch)))
 	for len(batch) > 0 {
-		if do := batch[0].do; do != nil {
-			do(now)
+		switch first := &batch[0]; {
+		case first.do != nil:
+			first.do(now)
+			batch = batch[1:]
+			continue
+		case first.wide != nil:
+			w.arrivals(now, first.peer, first.wide)
 			batch = batch[1:]
 			continue
 		}
@@ -213,6 +220,16 @@ func (w *worker) serve(batch []job) {
 		w.metrics.forwardedBytes.Add(float64(w.bytes))
 		w.packets, w.bytes = 0, 0
 	}
+}
+
+// arrivals takes what a client says of when packets came.
+func (w *worker) arrivals(now time.Time, p *Peer, fb *wideFeedback) {
+	if d := w.links[p]; d != nil {
+		d.arrivals(now, &fb.TransportLayerCC)
+	} else {
+		w.metrics.dropped.WithLabelValues("unknown stream").Inc()
+	}
+	wideFeedbacks.Put(fb)
 }
 
 // link is what goes to a client; it is made when it is first asked for.
