@@ -155,6 +155,11 @@ func TestRudeMediaHurtsNobodyElse(t *testing.T) {
 			}
 			r.send(h, picture(n%10 == 0, 300))
 		}},
+		{name: "one rid on many streams", label: "unknown stream", send: func(r *rude, n int) {
+			h := r.header(0)
+			h.SSRC += uint32(n % 7)
+			r.send(h, picture(n%10 == 0, 300))
+		}},
 		{name: "numbers that leap", send: func(r *rude, n int) {
 			h := r.header(n % 3)
 			if n > 50 && n%5 == 0 {
