@@ -128,10 +128,8 @@ func (in *incoming) receive(now time.Time, p *packet, n int) {
 		in.metrics.dropped.WithLabelValues("unwanted").Inc()
 		return
 	}
-	if len(p.level) == 1 {
-		if level := uint32(p.level[0] & 0x7f); level < in.loudest.Load() {
-			in.loudest.Store(level)
-		}
+	if level := uint32(in.level(p)); level < in.loudest.Load() {
+		in.loudest.Store(level)
 	}
 
 	if !in.keep(p, now) {
@@ -145,6 +143,17 @@ func (in *incoming) receive(now time.Time, p *packet, n int) {
 		in.makeRED(p, n)
 	}
 	in.spread(p)
+}
+
+// level is how loud a packet is, in -dBov.
+func (in *incoming) level(p *packet) uint8 {
+	switch {
+	case len(p.level) == 1:
+		return p.level[0] & 0x7f // RFC 6464; the first bit is another matter
+	case in.kind == Audio && in.ids.level == 0:
+		return guessedLevel(len(p.payload))
+	}
+	return silence
 }
 
 // spread gives a packet to all workers that have receivers of the stream.

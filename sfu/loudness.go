@@ -21,6 +21,23 @@ const (
 	noiseFall = 100 * time.Millisecond
 )
 
+const (
+	// voiceBytes is how many bytes a packet of Opus has at least when somebody
+	// speaks; comfort noise and its updates have less (RFC 6716, 2.1.9).
+	voiceBytes = 40
+	// unknownLevel is taken for somebody who speaks and does not say how loud: as
+	// long as that lasts it is no noise, but everybody who speaks up is louder.
+	unknownLevel = noisyLevel - 1
+)
+
+// guessedLevel is how loud a packet is taken to be whose sender does not tell.
+func guessedLevel(bytes int) uint8 {
+	if bytes < voiceBytes {
+		return silence
+	}
+	return unknownLevel
+}
+
 // loudness follows how loud a track is from the levels of its packets, which
 // it smooths over time, and how loud the noise is that its speech stands out
 // from. Levels are in -dBov (RFC 6464); what it gives is in dB above silence.

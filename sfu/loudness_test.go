@@ -85,3 +85,19 @@ func TestSpeechStandsOutFromNoise(t *testing.T) {
 		hearFor(&l, &now, 100*time.Millisecond, 65)
 	}
 }
+
+// A device that does not tell how loud it is is heard when it sends more than
+// comfort noise, however long it does, and anybody who speaks up is louder.
+func TestWhoDoesNotTellItsLevelIsHeard(t *testing.T) {
+	now := time.Now()
+	var quiet, device, voice loudness
+	for range 60 * 20 { // a minute
+		now = now.Add(voicesInterval)
+		quiet.hear(now, guessedLevel(8), voiceRise, voiceFall)
+		device.hear(now, guessedLevel(90), voiceRise, voiceFall)
+		voice.hear(now, 25, voiceRise, voiceFall)
+	}
+	if quiet.speaks() || !device.speaks() || device.smooth+clearlyLouder > voice.smooth {
+		t.Errorf("comfort noise speaks: %v; the device: %v, %.0f dB; a voice: %.0f dB", quiet.speaks(), device.speaks(), device.smooth, voice.smooth)
+	}
+}
