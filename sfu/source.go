@@ -93,8 +93,14 @@ func (s *source) flowing(now time.Time, in *incoming) *incoming {
 	return in
 }
 
-// rank is the spatial layer of a stream; -1 for one that is not of this source.
-func (s *source) rank(in *incoming) int { return slices.Index(s.list(), in) }
+// rank is the spatial layer of a stream; -1 for none, and for one that is not of
+// this source.
+func (s *source) rank(in *incoming) int {
+	if in == nil {
+		return -1 // and not the place of one that has not come yet
+	}
+	return slices.Index(s.list(), in)
+}
 
 // put makes in the stream of a spatial layer; nil takes it away. The caller
 // holds room.mu.

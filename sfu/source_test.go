@@ -2,6 +2,9 @@ package sfu
 
 import (
 	"testing"
+	"time"
+
+	"github.com/hiroba-rtc/hiroba/sfu/congestion"
 )
 
 // A publisher that tells other sizes than before has each stream in one place.
@@ -31,5 +34,21 @@ func TestAStreamHasOnePlaceWhenTheSizesChange(t *testing.T) {
 				t.Errorf("%v: another stream in place %d", tc.sizes, i)
 			}
 		}
+	}
+}
+
+// A publisher whose larger sizes come first, or alone, to a receiver whose way
+// narrows: there is nothing smaller to take over.
+func TestASizeThatDoesNotComeTakesNothingOver(t *testing.T) {
+	r := newRig(0, vp8)
+	r.source.put(1, r.in)
+	r.source.put(0, nil)
+	r.connected()
+	r.carry(r.source)
+	layers := []congestion.Layer{{Spatial: 1, Bitrate: 1_000_000}}
+	r.w.do(func(now time.Time) { r.out.choose(now, layers, 0, 1000) })
+	r.w.serveAll()
+	if r.out.current != r.in {
+		t.Error("what comes is not sent any more")
 	}
 }
