@@ -40,6 +40,8 @@ var contentTypes = map[string]string{
 // type: both are mistakes of the build, and the tests meet them.
 func load(source fs.FS) map[string]asset {
 	assets := make(map[string]asset)
+	// It fails only for a level that there is not.
+	compressor, _ := gzip.NewWriterLevel(nil, gzip.BestCompression)
 	err := fs.WalkDir(source, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -52,7 +54,7 @@ func load(source fs.FS) map[string]asset {
 		if !ok {
 			panic("web: no content type for " + name)
 		}
-		assets[name] = asset{contentType: contentType, plain: newVariant(body), gzipped: newVariant(compress(body))}
+		assets[name] = asset{contentType: contentType, plain: newVariant(body), gzipped: newVariant(compress(compressor, body))}
 		return nil
 	})
 	if err != nil {
@@ -66,10 +68,10 @@ func newVariant(body []byte) variant {
 	return variant{body: body, etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}
 }
 
-func compress(body []byte) []byte {
+func compress(w *gzip.Writer, body []byte) []byte {
 	var compressed bytes.Buffer
-	// Neither can fail: the level is a constant, and a buffer takes all.
-	w, _ := gzip.NewWriterLevel(&compressed, gzip.BestCompression)
+	w.Reset(&compressed)
+	// Neither can fail: a buffer takes all.
 	_, _ = w.Write(body)
 	_ = w.Close()
 	return compressed.Bytes()

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/http"
 	"strings"
+	"sync"
 )
 
 // Tests stand in folders of their own (app/test, sdk/test), which these
@@ -22,9 +23,11 @@ const page = "app/index.html"
 // Handler serves the call page at "/" and "/r/{room}", and what it is made of
 // below "/app/" and "/sdk/". Anything else is a plain 404. It is safe for
 // concurrent use and keeps no state.
-func Handler() http.Handler {
-	return newHandler(files)
-}
+func Handler() http.Handler { return handler() }
+
+// handler compresses everything when it is first called: that takes longer than
+// all else at a start.
+var handler = sync.OnceValue(func() http.Handler { return newHandler(files) })
 
 // newHandler serves from a file system that has the page in it.
 func newHandler(source fs.FS) http.Handler {
