@@ -68,7 +68,11 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if sharedChromium.end != nil {
+		_ = sharedChromium.end() // it may have been killed
+	}
+	os.Exit(code)
 }
 
 const (

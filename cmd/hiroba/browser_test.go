@@ -5,91 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/inspector"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"github.com/hiroba-rtc/hiroba/configs"
 )
-
-// browser is one Chromium with fake devices; each page of it is a tab.
-type browser struct {
-	ctx context.Context
-	t   testing.TB
-}
-
-// startBrowser starts Chromium for one test. A machine without it fails.
-// Cameras work on pages from this machine, and from the origins given.
-func startBrowser(t testing.TB, origins ...string) *browser {
-	t.Helper()
-	return launchBrowser(t, browserOptions(t, origins...))
-}
-
-// browserOptions are those of startBrowser.
-func browserOptions(t testing.TB, origins ...string) []chromedp.ExecAllocatorOption {
-	t.Helper()
-	options := []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(chromium(t)),
-		chromedp.UserDataDir(t.TempDir()),
-		chromedp.CombinedOutput(io.Discard),
-		chromedp.WindowSize(1280, 720),
-		chromedp.WSURLReadTimeout(time.Minute),
-	}
-	for name, value := range map[string]any{
-		"headless": true, "no-sandbox": true, "disable-gpu": true, "disable-quic": true, "no-first-run": true,
-		"disable-background-networking": true, "disable-component-update": true, "disable-sync": true,
-		"disable-background-timer-throttling": true, "disable-renderer-backgrounding": true,
-		"disable-backgrounding-occluded-windows": true, "disable-dev-shm-usage": true,
-		// Ten pictures a second: several pages decode each other on two cores.
-		"use-fake-device-for-media-stream": "fps=10", "use-fake-ui-for-media-stream": true,
-		"autoplay-policy": "no-user-gesture-required",
-		// Without a network, loopback is all there is to meet on.
-		"allow-loopback-in-peer-connection": true,
-		// Chromium writes much when UDP is slow, and stops when nobody reads.
-		"log-level": "3", "disable-logging": true,
-		"unsafely-treat-insecure-origin-as-secure": strings.Join(origins, ","),
-	} {
-		options = append(options, chromedp.Flag(name, value))
-	}
-	return options
-}
-
-func launchBrowser(t testing.TB, options []chromedp.ExecAllocatorOption) *browser {
-	t.Helper()
-	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, cancel := chromedp.NewContext(allocator)
-	t.Cleanup(func() {
-		// It fails only when the browser is gone already.
-		_ = chromedp.Cancel(ctx)
-		cancel()
-		stop()
-	})
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("Chromium does not start: %v", err)
-	}
-	return &browser{ctx: ctx, t: t}
-}
-
-func chromium(t testing.TB) string {
-	t.Helper()
-	if path := os.Getenv("HIROBA_CHROMIUM"); path != "" {
-		return path
-	}
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	t.Fatal("there is no Chromium: install it (apt-get install chromium), run `make setup`, or name one in HIROBA_CHROMIUM")
-	return ""
-}
 
 // tab is one page.
 type tab struct {
@@ -128,7 +54,7 @@ const watch = `
 // open opens a page in a new tab; relay is "", "udp" or "tcp".
 func (b *browser) open(name, url, relay string) *tab {
 	b.t.Helper()
-	ctx, cancel := chromedp.NewContext(b.ctx)
+	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithExistingBrowserContext(b.own))
 	p := &tab{ctx: ctx, close: cancel, t: b.t, name: name}
 	b.t.Cleanup(cancel)
 	err := chromedp.Do(ctx,
@@ -156,7 +82,12 @@ func evaluate[T any](p *tab, script string) T {
 }
 
 func tryEvaluate[T any](p *tab, script string) (T, error) {
-	ctx, cancel := context.WithTimeout(p.ctx, patience+5*time.Second)
+	return tryEvaluateFor[T](p, patience, script)
+}
+
+// tryEvaluateFor is tryEvaluate for what may take that long.
+func tryEvaluateFor[T any](p *tab, longest time.Duration, script string) (T, error) {
+	ctx, cancel := context.WithTimeout(p.ctx, longest+5*time.Second)
 	defer cancel()
 	var value T
 	encoded, err := chromedp.Run(ctx, chromedp.Evaluate[[]byte](
@@ -174,6 +105,12 @@ func tryEvaluate[T any](p *tab, script string) (T, error) {
 // waits until a JavaScript expression, which may be a promise, is true.
 func (p *tab) waits(what, expression string) {
 	p.t.Helper()
+	p.waitsFor(patience, what, expression)
+}
+
+// waitsFor is waits for what may take that long.
+func (p *tab) waitsFor(longest time.Duration, what, expression string) {
+	p.t.Helper()
 	script := fmt.Sprintf(`new Promise((resolve) => {
 		const end = performance.now() + %d;
 		const look = async () => {
@@ -183,8 +120,8 @@ func (p *tab) waits(what, expression string) {
 			else setTimeout(look, 50);
 		};
 		look();
-	})`, patience.Milliseconds(), expression)
-	if ok, err := tryEvaluate[bool](p, script); err != nil || !ok {
+	})`, longest.Milliseconds(), expression)
+	if ok, err := tryEvaluateFor[bool](p, longest, script); err != nil || !ok {
 		p.t.Fatalf("%s: nothing came of %s (%v)\n%s", p.name, what, err, p.describe())
 	}
 }
@@ -324,8 +261,8 @@ func threePagesInOneRoom(t *testing.T, relay string) {
 			t.Errorf("%s's SDP changed", p.name)
 		}
 	}
-	killed := time.Now()
 	dan.crash()
+	killed := time.Now()
 	for _, p := range pages {
 		p.waits("Dan's tile to go", tiles(3))
 	}
@@ -360,7 +297,7 @@ func TestOneAddressForEverything(t *testing.T) {
 		c.Host, c.Access = host, configs.AccessOpen
 	})
 	url = strings.Replace(url, "localhost", host.String(), 1)
-	b := startBrowser(t, url)
+	b := launchBrowser(t, browserOptions(t, url))
 	ann, bob := b.open("Ann", url+"/r/tea", ""), b.open("Bob", url+"/r/tea", "")
 	ann.join("Ann")
 	bob.join("Bob")
@@ -372,12 +309,23 @@ func TestOneAddressForEverything(t *testing.T) {
 	}
 }
 
-// crash kills the process behind a page, as a bug in it would.
+// crash kills the process behind a page, as a bug in it would, and returns when
+// that is gone.
 func (p *tab) crash() {
-	ctx, cancel := context.WithTimeout(p.ctx, time.Second)
-	defer cancel()
-	// There is nobody left to answer.
-	_, _ = chromedp.Call(ctx, page.Crash, struct{}{})
+	p.t.Helper()
+	ctx, gone := context.WithTimeout(p.ctx, patience)
+	defer gone()
+	if err := chromedp.Listen(ctx, func(event any) {
+		if _, crashed := event.(*inspector.EventTargetCrashed); crashed {
+			gone()
+		}
+	}); err != nil {
+		p.t.Fatal(err)
+	}
+	_, _ = chromedp.Call(ctx, page.Crash, struct{}{}) // there is nobody left to answer
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		p.t.Fatalf("%s's page does not crash", p.name)
+	}
 }
 
 // tiles is true when the page shows n of them.

@@ -50,7 +50,7 @@ func runServerLogging(t testing.TB, log io.Writer, change func(*configs.Config))
 			t.Errorf("the server did not end cleanly: %v", err)
 		}
 		http.DefaultClient.CloseIdleConnections()
-		goleak.VerifyNone(t, before)
+		goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction(drains))
 	})
 	return s, fmt.Sprintf("http://localhost:%d", s.port.Port())
 }
