@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -137,16 +138,16 @@ func drop(ctx context.Context, in net.Conn, target string) {
 }
 
 // chatter has a page note what it hears under the topic count, and say numbers
-// there.
+// there when it is asked to.
 const chatter = `(() => {
 	window.heard = [];
 	hiroba.room.on('message:count', (m) => heard.push(m.data));
-	window.said = (async () => {
+	window.say = async () => {
 		for (let n = 0; n < 40; n++) {
 			await new Promise((resolve) => setTimeout(resolve, 150));
 			hiroba.room.emit('count', n, { timeoutMs: 60000 });
 		}
-	})();
+	};
 })()`
 
 // A call behind a bad proxy: the transport is another one, what is said comes
@@ -176,12 +177,24 @@ func TestACallBehindABadProxy(t *testing.T) {
 			if tc.transport != "" {
 				bob.waits("the transport "+tc.transport, fmt.Sprintf(`hiroba.room.transport === %q`, tc.transport))
 			}
-			for _, p := range []*tab{ann, bob} {
-				p.waits("all that was said", `heard.length >= 40`)
-				if got := evaluate[string](p, `heard.join()`); got != evaluate[string](p, `[...Array(40).keys()].join()`) {
-					t.Errorf("%s heard %s", p.name, got)
+			still := math.Inf(1)
+			for n := 0; n < triesOfPictures && still > largestGap; n++ {
+				for _, p := range []*tab{ann, bob} {
+					evaluate[any](p, `void (heard.length = 0)`)
 				}
-				p.steady("behind a proxy " + tc.name)
+				for _, p := range []*tab{ann, bob} {
+					evaluate[any](p, `void say()`)
+				}
+				for _, p := range []*tab{ann, bob} {
+					p.waits("all that was said", `heard.length >= 40`)
+					if got := evaluate[string](p, `heard.join()`); got != evaluate[string](p, `[...Array(40).keys()].join()`) {
+						t.Errorf("%s heard %s", p.name, got)
+					}
+				}
+				still = min(still, stoodStill("behind a proxy "+tc.name, ann, bob))
+			}
+			if still > largestGap {
+				t.Errorf("a picture stood still for %.0f ms or more, each time", still)
 			}
 		})
 	}
