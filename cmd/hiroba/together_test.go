@@ -163,6 +163,8 @@ func (p *curler) poll() {
 // other, all but the poller see each other, and cutting any of them off for
 // ten seconds loses nothing.
 func TestEverybodyTogether(t *testing.T) {
+	// From before the first cut to after the last one.
+	const sayings, between = 130, 150 * time.Millisecond
 	_, target := runServer(t, func(c *configs.Config) {
 		overSFU(c)
 		generous(c)
@@ -208,15 +210,19 @@ func TestEverybodyTogether(t *testing.T) {
 		evaluate[any](p, `(() => {
 			window.heard = {};
 			hiroba.room.on('message:count', (m) => (heard[m.from] ??= []).push(m.data));
-			window.next = 0;
-			window.saying = setInterval(() => { if (next < 150) hiroba.room.emit('count', next++, { timeoutMs: 60000 }); }, 150);
 		})()`)
+	}
+	for _, p := range pages { // once all listen
+		evaluate[any](p, fmt.Sprintf(`(() => {
+			window.next = 0;
+			setInterval(() => { if (next < %d) hiroba.room.emit('count', next++, { timeoutMs: 60000 }); }, %d);
+		})()`, sayings, between.Milliseconds()))
 	}
 	var talking sync.WaitGroup
 	talking.Go(func() {
-		ticker := time.NewTicker(150 * time.Millisecond)
+		ticker := time.NewTicker(between)
 		defer ticker.Stop()
-		for n := range 150 {
+		for n := range sayings {
 			<-ticker.C
 			if err := grpc.Link().Send(&protocol.ClientMessage{Body: &protocol.ClientMessage_Message{
 				Message: &protocol.Message{Topic: "count", Text: strconv.Itoa(n)},
@@ -229,34 +235,36 @@ func TestEverybodyTogether(t *testing.T) {
 	said := 0
 	// meanwhile lets the poller speak and listen for a while.
 	meanwhile := func(d time.Duration) {
-		for end := time.Now().Add(d); time.Now().Before(end) && said < 150; said++ {
+		for end := time.Now().Add(d); time.Now().Before(end) && said < sayings; said++ {
 			curl.say(fmt.Sprintf(`"message":{"topic":"count","text":"%d"}`, said))
 			curl.poll()
 		}
 	}
-	for _, names := range [][]string{{"Web", "Poll"}, {"Events", "Go"}} {
-		for _, name := range names {
+	// Each is cut off for ten seconds, and for five of them most are.
+	for _, step := range []struct{ pull, back []string }{
+		{[]string{"Web", "Poll"}, nil}, {[]string{"Events", "Go"}, nil}, {nil, []string{"Web", "Poll"}}, {nil, []string{"Events", "Go"}},
+	} {
+		for _, name := range step.pull {
 			cables[name].pull()
 		}
-		meanwhile(10 * time.Second)
-		for _, name := range names {
+		for _, name := range step.back {
 			cables[name].putBack()
 		}
-		meanwhile(2 * time.Second)
+		meanwhile(5 * time.Second)
 	}
 	talking.Wait()
-	for ; said < 150; said++ {
+	for ; said < sayings; said++ {
 		curl.say(fmt.Sprintf(`"message":{"topic":"count","text":"%d"}`, said))
 	}
 
 	// Everybody has heard everybody else, all of it, once and in order.
 	var all []string
-	for n := range 150 {
+	for n := range sayings {
 		all = append(all, strconv.Itoa(n))
 	}
 	want := strings.Join(all, ",")
 	for _, p := range pages {
-		p.waits("all that four others said", `Object.values(heard).length === 4 && Object.values(heard).every((said) => said.length >= 150)`)
+		p.waits("all that four others said", fmt.Sprintf(`Object.values(heard).length === 4 && Object.values(heard).every((said) => said.length >= %d)`, sayings))
 		for peer, got := range evaluate[map[string]string](p, `Object.fromEntries(Object.entries(heard).map(([peer, said]) => [peer, said.join()]))`) {
 			if got != want {
 				t.Errorf("%s heard from %s: %s", p.name, peer, got)
@@ -271,10 +279,10 @@ func TestEverybodyTogether(t *testing.T) {
 			}
 		}
 		for peer, got := range from {
-			if len(got) >= 150 && strings.Join(got, ",") != want {
+			if len(got) >= sayings && strings.Join(got, ",") != want {
 				t.Errorf("%s heard from %s: %q", who, peer, got)
 			}
-			if len(got) < 150 {
+			if len(got) < sayings {
 				return false
 			}
 		}
