@@ -85,6 +85,7 @@ func (p *participant) gone() *protocol.Error {
 }
 
 func TestPublishedDataReachesDataChannels(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	ann, bob := enter(t, url, "tea", nil), enter(t, url, "tea", nil)
 	ann.sends()
@@ -126,6 +127,7 @@ func TestPublishedDataReachesDataChannels(t *testing.T) {
 
 // What a back end decides holds for media and for who comes back.
 func TestModerationByTheServerAPI(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, func(c *configs.Config) { c.Keys = apiKeys })
 	access := auth.Access{Room: "tea", Grants: auth.DefaultGrants, User: "ann"}
 	face := newSource(t, webrtc.MimeTypeVP8, []byte("ann looks"))
@@ -187,6 +189,7 @@ func TestModerationByTheServerAPI(t *testing.T) {
 }
 
 func TestARoomThatWasEndedBeginsAnew(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	c, ctx := roomService(url), t.Context()
 	ann := enter(t, url, "tea", nil)
@@ -226,6 +229,7 @@ func TestARoomThatWasEndedBeginsAnew(t *testing.T) {
 
 // A server that others reach has no server API before it has keys.
 func TestTheServerAPINeedsKeys(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, func(c *configs.Config) { c.Access = configs.AccessOpen })
 	_, err := roomService(url).ListRooms(t.Context(), connect.NewRequest(&protocol.ListRoomsRequest{}))
 	if connect.CodeOf(err) != connect.CodeUnauthenticated || !strings.Contains(err.Error(), "keys") {
@@ -235,6 +239,7 @@ func TestTheServerAPINeedsKeys(t *testing.T) {
 
 // What docs/api.md tells people to run does what it says there.
 func TestTheServerAPIAsDocumented(t *testing.T) {
+	abreast(t)
 	for _, needed := range []string{"sh", "curl", "node"} {
 		if _, err := exec.LookPath(needed); err != nil {
 			t.Fatalf("%v: run make setup", err)

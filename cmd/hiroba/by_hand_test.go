@@ -57,6 +57,7 @@ func masked(text string) string {
 // Whoever types what docs/protocol/by-hand.md says gets the answers that it
 // says.
 func TestTheSessionsByHand(t *testing.T) {
+	abreast(t)
 	for _, needed := range []string{"bash", "curl", "timeout"} {
 		if _, err := exec.LookPath(needed); err != nil {
 			t.Fatalf("%v: run make setup", err)

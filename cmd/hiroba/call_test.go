@@ -20,6 +20,7 @@ func endsWith(body []byte) func(*rtp.Packet) bool {
 }
 
 func TestTwoPeersHearAndSeeEachOther(t *testing.T) {
+	abreast(t)
 	for _, mime := range []string{webrtc.MimeTypeVP8, webrtc.MimeTypeVP9, webrtc.MimeTypeH264, webrtc.MimeTypeAV1} {
 		t.Run(mime, func(t *testing.T) {
 			_, url := runServer(t, nil)
@@ -50,6 +51,7 @@ func TestTwoPeersHearAndSeeEachOther(t *testing.T) {
 }
 
 func TestMessagesReachWhoTheyAreFor(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	ann, bob, cat := enter(t, url, "tea", nil), enter(t, url, "tea", nil), enter(t, url, "tea", nil)
 	other := enter(t, url, "coffee", nil)
@@ -86,6 +88,7 @@ func TestMessagesReachWhoTheyAreFor(t *testing.T) {
 }
 
 func TestDataReachesWhoItIsFor(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	ann, bob, cat := enter(t, url, "tea", nil), enter(t, url, "tea", nil), enter(t, url, "tea", nil)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -122,6 +125,7 @@ func TestDataReachesWhoItIsFor(t *testing.T) {
 }
 
 func TestMuteStopsAndStarts(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	face := newSource(t, webrtc.MimeTypeVP8, []byte("ann looks"))
 	ann := enter(t, url, "tea", func(c *client.Config) {
@@ -166,6 +170,7 @@ func TestMuteStopsAndStarts(t *testing.T) {
 }
 
 func TestAViewDecidesWhatIsSent(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	first, second := newSource(t, webrtc.MimeTypeVP8, []byte("first")), newSource(t, webrtc.MimeTypeVP8, []byte("second"))
 	ann := enter(t, url, "tea", func(c *client.Config) {
@@ -186,6 +191,7 @@ func TestAViewDecidesWhatIsSent(t *testing.T) {
 }
 
 func TestWhoLeavesIsGone(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, func(c *configs.Config) { c.Session.Detached = time.Second })
 	for _, tc := range []struct {
 		name string

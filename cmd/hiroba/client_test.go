@@ -70,6 +70,7 @@ func (p *participant) unbroken(mid string) {
 }
 
 func TestAClientPublishesOnceItIsThere(t *testing.T) {
+	abreast(t)
 	for _, transport := range client.Transports() {
 		t.Run(string(transport), func(t *testing.T) {
 			_, url := runServer(t, nil)
@@ -93,6 +94,7 @@ func TestAClientPublishesOnceItIsThere(t *testing.T) {
 }
 
 func TestAnUnpublishedTrackIsGoneAndItsSectionUsedAgain(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	ann, bob := enter(t, url, "tea", nil), enter(t, url, "tea", nil)
 	first, second := newSource(t, webrtc.MimeTypeVP8, []byte("first")), newFarSource(t, 40000, []byte("second"))
@@ -133,6 +135,7 @@ func TestAnUnpublishedTrackIsGoneAndItsSectionUsedAgain(t *testing.T) {
 
 // Sources that know nothing of each other's numbers leave as one stream.
 func TestReplaceGoesOnWithoutAGap(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	ann, bob := enter(t, url, "tea", nil), enter(t, url, "tea", nil)
 	first, second := newSource(t, webrtc.MimeTypeVP8, []byte("first")), newFarSource(t, 40000, []byte("second"))
@@ -171,6 +174,7 @@ func newFarSource(t testing.TB, by uint16, body []byte) *source {
 }
 
 func TestSamplesArePublished(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	ann, bob := enter(t, url, "tea", nil), enter(t, url, "tea", nil)
 	var wanted atomic.Bool // a keyframe is
@@ -191,6 +195,7 @@ func TestSamplesArePublished(t *testing.T) {
 }
 
 func TestSlotsOpenedLaterAreFilled(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	face, voice := newSource(t, webrtc.MimeTypeVP8, []byte("ann looks")), newSource(t, webrtc.MimeTypeOpus, []byte("ann speaks"))
 	ann := enter(t, url, "tea", func(c *client.Config) {
@@ -223,6 +228,7 @@ func TestSlotsOpenedLaterAreFilled(t *testing.T) {
 
 // What is refused is taken back, and does no harm to what comes later.
 func TestARefusedOfferIsTakenBack(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, func(c *configs.Config) { c.Limits.Tracks = 1 })
 	ann, bob := enter(t, url, "tea", nil), enter(t, url, "tea", nil)
 	first, second := newSource(t, webrtc.MimeTypeVP8, []byte("first")), newSource(t, webrtc.MimeTypeVP8, []byte("second"))
@@ -243,6 +249,7 @@ func TestARefusedOfferIsTakenBack(t *testing.T) {
 
 // A moderator's doing is known to who it was done to.
 func TestOwnTracksFollowTheModerator(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	boss, ann := enter(t, url, "tea", nil), enter(t, url, "tea", nil)
 	first, second := newSource(t, webrtc.MimeTypeVP8, []byte("first")), newSource(t, webrtc.MimeTypeVP8, []byte("second"))
@@ -267,6 +274,7 @@ func TestOwnTracksFollowTheModerator(t *testing.T) {
 }
 
 func TestAnsweringQuestions(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	ann := enter(t, url, "tea", func(c *client.Config) {
 		c.OnAsk = func(m *protocol.Message) string { return m.GetTopic() + ": " + strings.ToUpper(m.GetText()) }
@@ -307,6 +315,7 @@ func TestAnsweringQuestions(t *testing.T) {
 }
 
 func TestTheRosterIsUpToDate(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	ann := enter(t, url, "tea", func(c *client.Config) { c.Metadata = "1" })
 	bob := enter(t, url, "tea", func(c *client.Config) { c.Name = "Bob" })
@@ -326,6 +335,7 @@ func TestTheRosterIsUpToDate(t *testing.T) {
 }
 
 func TestTheLobby(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	host := enter(t, url, "tea", nil)
 	lobby := true
@@ -393,6 +403,7 @@ func TestTheLobby(t *testing.T) {
 
 // Tokens that end soon are renewed without the application's doing.
 func TestAccessIsRenewed(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, func(c *configs.Config) { c.Keys = apiKeys })
 	keys, err := auth.ParseKeys(apiKeys)
 	if err != nil {
@@ -433,6 +444,7 @@ func TestAccessIsRenewed(t *testing.T) {
 // Signaling is cut for two seconds: media goes on meanwhile, and what was said
 // comes after.
 func TestACutOfSignaling(t *testing.T) {
+	abreast(t)
 	for _, transport := range []client.Transport{client.WebSocket, client.GRPC} {
 		t.Run(string(transport), func(t *testing.T) {
 			_, server := runServer(t, nil)
@@ -479,6 +491,7 @@ func TestACutOfSignaling(t *testing.T) {
 // The media connection breaks for longer than ICE waits: the client finds
 // another path by itself.
 func TestMediaFindsItsWayBack(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	face := newSource(t, webrtc.MimeTypeVP8, []byte("ann looks"))
 	ann := enter(t, url, "tea", nil)

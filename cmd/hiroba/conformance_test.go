@@ -193,6 +193,7 @@ func generous(c *configs.Config) {
 var viaWebSocket = way{"websocket", client.WebSocket, protocol.JSON}
 
 func TestEveryTransportCarriesASession(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, generous)
 	for _, w := range ways() {
 		t.Run(w.name, func(t *testing.T) {
@@ -239,6 +240,7 @@ func TestAThousandBroadcastsComeInOrder(t *testing.T) {
 
 // Every third message the connection is cut, somewhere between.
 func TestCutsLoseNothing(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, generous)
 	for _, w := range ways() {
 		t.Run(w.name, func(t *testing.T) {
@@ -277,6 +279,7 @@ func TestCutsLoseNothing(t *testing.T) {
 
 // The transport changes in the middle of a stream, to every other one.
 func TestTransportsChangeInMidStream(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, generous)
 	for _, w := range ways() {
 		t.Run("from "+w.name, func(t *testing.T) {
@@ -304,6 +307,7 @@ func TestTransportsChangeInMidStream(t *testing.T) {
 // goes on. That is the one that came later, unless the first was just between
 // two polls and came once more.
 func TestANewConnectionFencesTheOld(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, generous)
 	for _, w := range ways() {
 		t.Run(w.name, func(t *testing.T) {
@@ -334,6 +338,7 @@ func TestANewConnectionFencesTheOld(t *testing.T) {
 }
 
 func TestASessionEndsWhenNobodyComesBack(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, func(c *configs.Config) {
 		generous(c)
 		c.Session.Detached = time.Second
@@ -359,6 +364,7 @@ func TestASessionEndsWhenNobodyComesBack(t *testing.T) {
 
 // Who was away for more than the server keeps gets all there is now.
 func TestAGapTooOldIsASnapshot(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, func(c *configs.Config) {
 		generous(c)
 		c.Limits.OutboxMessages = 16

@@ -15,6 +15,7 @@ import (
 // negotiated; its transport-wide sequence number does not: each receiver has
 // numbers of its own.
 func TestExtensionsAreThoseOfTheReceiver(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	voice, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus}, "t", "s")
 	if err != nil {

@@ -5,14 +5,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
-	"go.uber.org/goleak"
 
 	"github.com/hiroba-rtc/hiroba/configs"
 	"github.com/hiroba-rtc/hiroba/internal/dataframe"
@@ -33,7 +31,7 @@ func runServer(t testing.TB, change func(*configs.Config)) (s *server, url strin
 // runServerLogging is runServer for a test that reads the log.
 func runServerLogging(t testing.TB, log io.Writer, change func(*configs.Config)) (s *server, url string) {
 	t.Helper()
-	before := goleak.IgnoreCurrent()
+	check := leftNothing(t)
 	config := configs.Default()
 	config.Port = 0
 	if change != nil {
@@ -49,8 +47,7 @@ func runServerLogging(t testing.TB, log io.Writer, change func(*configs.Config))
 		if err := s.close(ctx); err != nil {
 			t.Errorf("the server did not end cleanly: %v", err)
 		}
-		http.DefaultClient.CloseIdleConnections()
-		goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction(drains))
+		check()
 	})
 	return s, fmt.Sprintf("http://localhost:%d", s.port.Port())
 }

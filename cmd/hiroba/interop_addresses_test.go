@@ -57,6 +57,7 @@ func (p *participant) candidates() map[string]int {
 // A server behind two public addresses per family names each of them once for
 // each protocol, and is reached by any one of them.
 func TestSeveralAdvertisedAddresses(t *testing.T) {
+	abreast(t)
 	own := ownAddr(t, netip.MustParseAddr("127.0.0.1"))
 	public := []string{"203.0.113.7", "203.0.113.8", "2001:db8::7", "2001:db8::8"}
 	s, url := runServer(t, func(c *configs.Config) {

@@ -35,6 +35,7 @@ func (c *counter) ReadFrom(data []byte) (int, net.Addr, error) {
 // quarter of a minute nothing is sent there. The client is told, and when it is
 // back it goes on in the same slot.
 func TestConsentExpires(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	face := newSource(t, webrtc.MimeTypeVP8, []byte("ann looks"))
 	ann, cat := enter(t, url, "tea", nil), enter(t, url, "tea", nil)

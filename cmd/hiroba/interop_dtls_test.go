@@ -26,6 +26,7 @@ func roles(sdp string) (out []string) {
 
 // A client may begin with DTLS, wait for it, or leave that to the server.
 func TestEitherSideBeginsDTLS(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	face := newSource(t, webrtc.MimeTypeVP8, []byte("ann looks"))
 	enter(t, url, "tea", nil).publish(face)

@@ -60,6 +60,7 @@ func (p *participant) pair() (own, server netip.Addr) {
 
 // Signaling and media of a server that is found over IPv6 alone.
 func TestMediaOverIPv6(t *testing.T) {
+	abreast(t)
 	for _, tc := range []struct {
 		name    string
 		network webrtc.NetworkType

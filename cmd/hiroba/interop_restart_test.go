@@ -133,6 +133,7 @@ func (p *participant) oneSource(mid string) {
 // The client's socket is closed and another one takes its place: media goes on
 // both ways, first by itself, then by ICE restarts, in the same slots.
 func TestAClientChangesItsNetwork(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	voice, face := newSource(t, webrtc.MimeTypeVP8, []byte("bob looks")), newSource(t, webrtc.MimeTypeVP8, []byte("ann looks"))
 	ann := enter(t, url, "tea", nil)

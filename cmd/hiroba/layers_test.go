@@ -13,6 +13,7 @@ import (
 // A Go client publishes three sizes: a receiver gets the one that it shows, and
 // the publisher is told which that is.
 func TestGoClientPublishesLayers(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	sizes := map[string]*source{}
 	camera := client.LocalTrack{Source: "camera"}

@@ -116,6 +116,7 @@ func TestOnePeerCannotTalkAnotherOut(t *testing.T) {
 // What a page does in its first moment is within the rate: a large offer,
 // offers for more, candidates, a view, some words.
 func TestAnEagerClientIsNotRefused(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	r := dialRaw(t, url)
 	seq := 0
@@ -195,6 +196,7 @@ func TestAnAckOfWhatWasNotSentDoesNoHarm(t *testing.T) {
 // What a client shows holds for a connection that it makes only later, and the
 // connection's answer comes before news of its slots.
 func TestAViewWaitsForTheConnection(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	camera, screen := newSource(t, webrtc.MimeTypeVP8, []byte("camera")), newSource(t, webrtc.MimeTypeVP8, []byte("screen"))
 	ann := enter(t, url, "tea", func(c *client.Config) {

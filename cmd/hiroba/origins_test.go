@@ -11,6 +11,7 @@ import (
 )
 
 func TestWhosePagesMayUseTheServer(t *testing.T) {
+	abreast(t)
 	named := serveRoutes(t, func(c *configs.Config) { c.Origins = []string{"https://app.example", "capacitor://localhost"} })
 	none := serveRoutes(t, func(*configs.Config) {})
 	every := serveRoutes(t, func(c *configs.Config) { c.Origins = []string{"*"} })
@@ -97,6 +98,7 @@ func TestPreflight(t *testing.T) {
 
 // Pages, the SDK and health checks are for everybody.
 func TestOriginsGuardOnlyTheAPI(t *testing.T) {
+	abreast(t)
 	url := serveRoutes(t, func(*configs.Config) {})
 	for _, path := range []string{"/", "/r/tea", "/sdk/hiroba.js", "/healthz"} {
 		if response, _ := request(t, "GET", url+path, "Origin", "https://evil.example"); response.StatusCode != http.StatusOK {
@@ -131,6 +133,7 @@ func TestRefusalsAreCounted(t *testing.T) {
 // Keys say who may use a server as access: open does, so a name of its own and
 // a proxy are fine then.
 func TestWhoMayCallTheServerByAnotherName(t *testing.T) {
+	abreast(t)
 	for name, tc := range map[string]struct {
 		change func(*configs.Config)
 		want   int

@@ -195,6 +195,7 @@ func says(text string) func(*protocol.ServerMessage) bool {
 
 // However they are connected, all hear each other.
 func TestAllWaysLeadIntoOneRoom(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	browser := dialRaw(t, url)
 	browser.say(joinTea)
@@ -240,6 +241,7 @@ func TestAllWaysLeadIntoOneRoom(t *testing.T) {
 // A session goes from one transport to the next and back, and every message
 // comes once.
 func TestASessionChangesItsTransport(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	bob := openByRequest(t, url, "").join()
 	ann := openByRequest(t, url, "").join()
@@ -341,6 +343,7 @@ func TestAStreamThatIsNotReadIsLeftBehind(t *testing.T) {
 
 // Stopping ends streams and polls, and waits for nobody who does not read.
 func TestStoppingEndsStreamsAndPolls(t *testing.T) {
+	abreast(t)
 	s, url := runServer(t, nil)
 	streaming, polling, stuck := openByRequest(t, url, "").join(), openByRequest(t, url, "").join(), openByRequest(t, url, "").join()
 	stream := streaming.stream()

@@ -90,6 +90,7 @@ func TestAServerThatStandsStillCostsNobodyTheirPlace(t *testing.T) {
 // The program says where to open the page, and ends within five seconds of a
 // signal with everybody told and exit code 0.
 func TestTheProgramStartsAndStops(t *testing.T) {
+	abreast(t)
 	for _, sent := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(sent.String(), func(t *testing.T) {
 			command, url := serveProgram(t, "HIROBA_PORT=0")
@@ -150,6 +151,7 @@ func TestTheProgramRefusesWhatCannotBe(t *testing.T) {
 }
 
 func TestHealthCommand(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	if out, err := program(t, nil, "health", url).CombinedOutput(); err != nil {
 		t.Errorf("a server that is well: %v\n%s", err, out)

@@ -95,6 +95,7 @@ func request(t *testing.T, method, url string, headers ...string) (*http.Respons
 }
 
 func TestTheClientBehindATrustedProxyIsSeen(t *testing.T) {
+	abreast(t)
 	trusting := serveRoutes(t, func(c *configs.Config) { c.TrustedProxies = networks("127.0.0.0/8") })
 	if _, got := request(t, "GET", trusting+"/v1/signal", "X-Forwarded-For", "198.51.100.1"); got != "198.51.100.1:0" {
 		t.Errorf("behind a proxy, the client is %s", got)
@@ -113,6 +114,7 @@ func TestTheClientBehindATrustedProxyIsSeen(t *testing.T) {
 // Who comes through a proxy on this machine is not on this machine, whatever
 // the headers say.
 func TestMetricsAreNotForThoseBehindAProxy(t *testing.T) {
+	abreast(t)
 	for name, trusted := range map[string][]netip.Prefix{"trusted": networks("127.0.0.1/32"), "not trusted": nil} {
 		url := serveRoutes(t, func(c *configs.Config) { c.TrustedProxies = trusted })
 		if response, _ := request(t, "GET", url+"/metrics"); response.StatusCode != http.StatusOK {

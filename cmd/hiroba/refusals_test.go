@@ -334,6 +334,7 @@ func TestLimitsOnRoomsPeersAndSessions(t *testing.T) {
 }
 
 func TestASilentClientIsClosed(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, func(c *configs.Config) { c.Heartbeat = time.Second })
 	for name, say := range map[string]string{"joined": joinTea, "not joined": ""} {
 		t.Run(name, func(t *testing.T) {
@@ -350,6 +351,7 @@ func TestASilentClientIsClosed(t *testing.T) {
 }
 
 func TestOtherOriginsAndNamesAreRefused(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	for _, tc := range []struct {
 		name, header, value string
@@ -371,6 +373,7 @@ func TestOtherOriginsAndNamesAreRefused(t *testing.T) {
 
 // A slot that did not negotiate a track's codec stays silent and says why.
 func TestASlotWithoutTheCodecSaysWhy(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	face := newSource(t, webrtc.MimeTypeAV1, []byte("ann looks"))
 	ann := enter(t, url, "tea", func(c *client.Config) {
@@ -400,6 +403,7 @@ func TestASlotWithoutTheCodecSaysWhy(t *testing.T) {
 }
 
 func TestStoppingTellsEverybody(t *testing.T) {
+	abreast(t)
 	s, url := runServer(t, nil)
 	r := dialRaw(t, url)
 	r.say(joinTea)

@@ -12,6 +12,7 @@ import (
 
 // Media finds its way whatever the network leaves open.
 func TestMediaOverEveryRoute(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	face := newSource(t, webrtc.MimeTypeVP8, []byte("ann looks"))
 	ann := enter(t, url, "tea", func(c *client.Config) {
@@ -92,6 +93,7 @@ func TestPeersNegotiateWithEachOther(t *testing.T) {
 // A client offers again to publish more and to open more slots; a section that
 // it stops is a slot no more.
 func TestOfferingAgain(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	first, second := newSource(t, webrtc.MimeTypeVP8, []byte("first")), newSource(t, webrtc.MimeTypeVP8, []byte("second"))
 	ann := enter(t, url, "tea", func(c *client.Config) {

@@ -180,6 +180,7 @@ func TestRPCSharesThePort(t *testing.T) {
 
 // A cut of the network costs a gRPC client nothing.
 func TestRPCResumes(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	client := http2Client(t)
 	ann, say := stream(t, client, url, nil)

@@ -113,6 +113,7 @@ func TestStrangersWithoutAToken(t *testing.T) {
 // To change keys, both are good for a while; when the old one is taken out, so
 // are its tokens, to come and to come back.
 func TestKeysAreChanged(t *testing.T) {
+	abreast(t)
 	const old, fresh = "old=0123456789abcdef0123456789abcdef", "new=fedcba9876543210fedcba9876543210"
 	access := auth.Access{Room: "*", Grants: auth.AllGrants, User: "ann"}
 	byOld, byNew := tokenBy(t, old, "old", access, time.Hour), tokenBy(t, fresh, "new", access, time.Hour)
@@ -164,6 +165,7 @@ func TestKeysAreChanged(t *testing.T) {
 // Limits per address count clients, also behind a proxy: behind one that is
 // named, and nobody else.
 func TestLimitsBehindAProxy(t *testing.T) {
+	abreast(t)
 	type attempt struct {
 		name string
 		open func(t *testing.T, url, from string) (status int)

@@ -167,6 +167,7 @@ func codeOf(status int, answer, want string) string {
 // What a client numbers or acknowledges ahead of time is refused, and leaves
 // the numbers as they are.
 func TestNumbersFromTheFuture(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, nil)
 	const most = "18446744073709551615"
 	for _, tc := range []struct {
@@ -244,6 +245,7 @@ func TestNumbersFromTheFuture(t *testing.T) {
 // A page of another site gets nowhere, at any address of the API, and leaves
 // nothing behind.
 func TestForeignOrigins(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, func(c *configs.Config) { c.Origins = []string{"https://app.example"} })
 	ann := openByRequest(t, url, "").join()
 	sessions := metric(t, url, "hiroba_signaling_sessions")

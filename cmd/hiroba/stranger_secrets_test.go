@@ -103,6 +103,7 @@ func (r recorder) RoundTrip(request *http.Request) (*http.Response, error) {
 // is logged, not in /metrics, and in no address that the server, the Go client
 // or the SDK makes.
 func TestSecretsStaySecret(t *testing.T) {
+	abreast(t)
 	known := &secrets{all: map[string]string{}}
 	key := known.add("a key", "0123456789abcdef0123456789abcdef")
 	hook := known.add("the webhook secret", "hook0123456789abcdef0123456789abcdef")

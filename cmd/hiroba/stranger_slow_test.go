@@ -62,6 +62,7 @@ func (s sloth) outlasts() (said string, err error) {
 // Whoever says what it has to say slowly, or half of it, is let go of, at every
 // address that there is and in every way to get there.
 func TestSlowClientsAreNotWaitedFor(t *testing.T) {
+	abreast(t)
 	s, url := runServer(t, func(c *configs.Config) {
 		withKeys(c)
 		c.Limits.OutboxBytes = 128 << 10

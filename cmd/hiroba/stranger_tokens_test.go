@@ -65,6 +65,7 @@ func refusedWith(t *testing.T, url string, want protocol.Error_Code, try func() 
 // No access token that is not good here, now and for this room lets anybody in,
 // whichever way it is shown.
 func TestStrangersTokens(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, withKeys)
 	good := allowed(t, "ann")
 	text := base64.RawURLEncoding.EncodeToString
@@ -119,6 +120,7 @@ func (p *talker) request(m *protocol.ClientMessage, want protocol.Error_Code) {
 // Nobody comes into a session but with its own resume token, and with that only
 // once: as soon as the next one was used, it opens nothing.
 func TestStrangersResumeTokens(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, withKeys)
 	for _, w := range askingWays() {
 		t.Run(w.name, func(t *testing.T) {
@@ -191,6 +193,7 @@ func TestStrangersResumeTokens(t *testing.T) {
 // A token that is shown again and again opens as many sessions as its user may
 // have.
 func TestAReplayedAccessTokenCounts(t *testing.T) {
+	abreast(t)
 	_, url := runServer(t, func(c *configs.Config) {
 		withKeys(c)
 		c.Limits.SessionsPerUser = len(askingWays())

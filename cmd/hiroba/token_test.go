@@ -35,6 +35,7 @@ func runToken(t *testing.T, environ []string, args ...string) (out, notes string
 // What is asked for is in the token, which stands alone on the standard
 // output; the link with it is beside it.
 func TestTokenCommand(t *testing.T) {
+	abreast(t)
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)

@@ -23,6 +23,7 @@ import (
 
 // A back end hears of all that happens in a room, in order and signed.
 func TestABackEndHearsByWebhook(t *testing.T) {
+	abreast(t)
 	const secret = "a secret of more than thirty-two bytes"
 	heard := make(chan []*protocol.RoomEvent, 100)
 	backEnd := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
