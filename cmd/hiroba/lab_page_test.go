@@ -23,7 +23,7 @@ const labPublish = `(async () => {` + labSampling + `
 		audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
 		video: { width: %[2]d, height: %[3]d, frameRate: %[4]d },
 	});
-	await connect({
+	lab.room = await connect({
 		room: %[1]q, name: 'the publisher', direct: false,
 		tracks: media.getTracks().map((track) => ({ track, source: track.kind === 'video' ? 'camera' : 'microphone' })),
 	});
@@ -48,6 +48,58 @@ const labPublish = `(async () => {` + labSampling + `
 		}
 		return out;
 	});
+})()`
+
+// labShare publishes the camera's picture once more, as a screen.
+const labShare = `(async () => {
+	const camera = connections.at(-1).getSenders().find((sender) => sender.track?.kind === 'video').track;
+	await lab.room.publish(camera.clone(), { source: 'screen' });
+})()`
+
+// labSwitch joins and shows camera and screen in turns, the camera small, as
+// often and for as many milliseconds each as told. lab.switches is how many it
+// took each time from asking until a frame of the other was shown. Room, count
+// and time are to be filled in.
+const labSwitch = `(async () => {
+	const lab = window.lab = { switches: [] };
+	const { connect } = await import('/sdk/hiroba.js');
+	const video = document.createElement('video');
+	Object.assign(video, { autoplay: true, playsInline: true, muted: true, srcObject: new MediaStream() });
+	document.body.append(video);
+	let framed = () => {};
+	const watch = (_, frame) => {
+		framed(frame.width);
+		video.requestVideoFrameCallback(watch);
+	};
+	video.requestVideoFrameCallback(watch);
+	const room = await connect({ room: %[1]q, name: 'the viewer', direct: false });
+	let shown = '';
+	const put = () => {
+		const media = shown && room.media(shown);
+		if (media && video.srcObject.getVideoTracks()[0] !== media) video.srcObject = new MediaStream([media]);
+	};
+	room.on('media', put);
+	const sizes = { camera: [320, 180], screen: [1280, 720] };
+	const show = (source) => {
+		const track = [...room.peers.values()].flatMap((p) => [...p.tracks.values()]).find((t) => t.source === source);
+		const began = performance.now();
+		const [width, height] = sizes[source];
+		const took = new Promise((resolve) => {
+			framed = (got) => (got > 640) === (width > 640) && resolve(performance.now() - began);
+		});
+		shown = track.id;
+		room.view([{ track: track.id, width, height }]);
+		put();
+		return took;
+	};
+	(async () => {
+		const sources = ['camera', 'screen'];
+		for (let n = 0; n <= %[2]d; n++) {
+			const took = await show(sources[n %% 2]);
+			if (n > 0) lab.switches.push(took); // the first one waits for the connection
+			await new Promise((resolve) => setTimeout(resolve, %[3]d + 7 * n));
+		}
+	})();
 })()`
 
 // labReceive joins and shows the camera. Room, name, width and height of the

@@ -133,9 +133,11 @@ func (s *stage) end() {
 
 // publish brings in the publisher, over a link that has room and loses what it
 // is told to.
-func (s *stage) publish(loss float64) {
+func (s *stage) publish(loss float64) { s.publishOver(link(20_000_000, 10*time.Millisecond, loss)) }
+
+// publishOver brings in the publisher over a link that is the same both ways.
+func (s *stage) publishOver(wide lab.Shape) {
 	s.t.Helper()
-	wide := link(20_000_000, 10*time.Millisecond, loss)
 	p := &published{}
 	p.link = s.join(wide, wide, func(c *lab.Client) *lab.Wire { return c.Up }, &p.notes)
 	p.page = s.browse("the publisher", p.link, map[string]any{

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -191,5 +193,44 @@ func TestLabBlackout(t *testing.T) {
 		first.Milliseconds(), moved, whole.Milliseconds(), rose)
 	if !rose || whole > 6*time.Second {
 		t.Errorf("it took %v to the size from before (%v), want 6 s at most", whole, rose)
+	}
+}
+
+// Who shows another track has its first frame one round trip to the publisher
+// and one frame later, for most of the times; beyond that, the way to the viewer
+// and back, its decoder and its screen take their time. A track that nobody has
+// shown for some seconds is asked for by a message, and its encoder has to begin.
+func TestLabSwitch(t *testing.T) {
+	const oneWay, others = 50 * time.Millisecond, 80 * time.Millisecond
+	target := 2*oneWay + time.Second/cameraFPS
+	for _, tc := range []struct {
+		name   string
+		count  int
+		stay   time.Duration
+		beyond time.Duration
+	}{
+		{"sent lately", 12, 2500 * time.Millisecond, others},
+		{"paused", 6, 7 * time.Second, others + 500*time.Millisecond},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := openStage(t)
+			s.publishOver(link(20_000_000, oneWay, 0))
+			evaluate[any](s.publisher.page, labShare)
+			var notes []wireNote
+			viewer := s.join(lab.Shape{}, lab.Shape{}, func(c *lab.Client) *lab.Wire { return c.Down }, &notes)
+			page := s.browse("the viewer", viewer, nil)
+			evaluate[any](page, fmt.Sprintf(labSwitch, labRoom, tc.count, tc.stay.Milliseconds()))
+			s.passes(time.Duration(tc.count+2) * (tc.stay + 500*time.Millisecond))
+			took := evaluate[[]float64](page, `lab.switches`)
+			if len(took) < tc.count {
+				t.Fatalf("it switched %d times of %d", len(took), tc.count)
+			}
+			median := time.Duration(percentile(slices.Clone(took), 50) * float64(time.Millisecond))
+			t.Logf("%d switches, %.0f ms: half of them within %d ms; one round trip and one frame are %d ms",
+				len(took), took, median.Milliseconds(), target.Milliseconds())
+			if median > target+tc.beyond {
+				t.Errorf("half of the switches took over %v, want %v and %v for the viewer", median, target, tc.beyond)
+			}
+		})
 	}
 }

@@ -140,6 +140,10 @@ func TestAllocationHysteresis(t *testing.T) {
 			{20 * time.Second, 400_000, 0},
 			{20100 * time.Millisecond, 1e6, 1},
 		}},
+		{"nothing until there is room, and then at once", []step{
+			{0, 150_000, congestion.Paused},
+			{5 * time.Second, 230_000, 0},
+		}},
 		{"paused for want of room, and back", []step{
 			{0, 300_000, 0},
 			{5 * time.Second, 100_000, congestion.Paused},

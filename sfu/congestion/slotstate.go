@@ -73,7 +73,5 @@ func (s *slotState) keep(p *plan) {
 		s.fresh = false
 	} else if len(p.steps) == 0 {
 		s.fresh = true // not shown, or nothing to show
-	} else {
-		s.fresh = false
 	}
 }
