@@ -9,6 +9,11 @@ import (
 // Paused is the target of a slot that is sent nothing.
 const Paused = -1
 
+// lastReserve is which part of the estimate a slot may be short of for its base
+// layer before it is sent nothing any more: an estimate that was lowered is that
+// far below what the link carries.
+const lastReserve = 6
+
 // Layer is one way to send a track.
 type Layer struct {
 	Spatial, Temporal int
@@ -135,7 +140,11 @@ func (a *Allocator) fit(estimate, audio int64) {
 	left := estimate - audio
 	for _, i := range a.order {
 		p := &a.plans[i]
-		if p.step = -1; p.limit >= 0 && p.cost(0) <= left {
+		room := left
+		if p.kept >= 0 {
+			room += estimate / lastReserve
+		}
+		if p.step = -1; p.limit >= 0 && p.cost(0) <= room {
 			p.step = 0
 			left -= p.cost(0)
 		}

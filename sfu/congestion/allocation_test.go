@@ -144,6 +144,12 @@ func TestAllocationHysteresis(t *testing.T) {
 			{0, 150_000, congestion.Paused},
 			{5 * time.Second, 230_000, 0},
 		}},
+		{"the base layer stays for as long as the link may carry it", []step{
+			{0, 300_000, 0},
+			{5 * time.Second, 175_000, 0},
+			{6 * time.Second, 165_000, congestion.Paused},
+			{7 * time.Second, 175_000, congestion.Paused},
+		}},
 		{"paused for want of room, and back", []step{
 			{0, 300_000, 0},
 			{5 * time.Second, 100_000, congestion.Paused},

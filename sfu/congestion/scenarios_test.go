@@ -133,6 +133,9 @@ func TestStepDown(t *testing.T) {
 					break
 				}
 			}
+			if !grown {
+				drained = 0
+			}
 			peak := r.delay(1, 20, 25)
 			n, longest := r.freezes(20, 40)
 			t.Logf("down after %.2f s, queue drained after %.2f s, peak delay %.0f ms, %d freezes, longest %.0f ms", down, drained, peak, n, longest)
