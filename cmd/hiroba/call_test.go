@@ -157,16 +157,8 @@ func TestMuteStopsAndStarts(t *testing.T) {
 	bob.until("now", func() bool { before = len(bob.packets[mid]); return true })
 	bob.receives(before+20, mid, endsWith(face.body))
 
-	// All that came is one continuous stream: no gap where it was muted.
-	bob.until("now", func() bool {
-		packets := bob.packets[mid]
-		for i, p := range packets {
-			if i > 0 && p.SequenceNumber != packets[i-1].SequenceNumber+1 {
-				t.Errorf("packet %d came after %d", p.SequenceNumber, packets[i-1].SequenceNumber)
-			}
-		}
-		return true
-	})
+	// No gap where it was muted.
+	bob.unbroken(mid)
 }
 
 func TestAViewDecidesWhatIsSent(t *testing.T) {

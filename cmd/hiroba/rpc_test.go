@@ -264,6 +264,7 @@ func TestAStuckConnectionHoldsUpNobody(t *testing.T) {
 	}
 	slow, say := stream(t, &http.Client{Transport: transport}, url, nil)
 	slow.begin()
+	t.Cleanup(func() { _ = stuck.Close() })
 	say(joinRoom("tea"))
 	slow.next()
 	close(stop)
@@ -271,6 +272,9 @@ func TestAStuckConnectionHoldsUpNobody(t *testing.T) {
 	ann, speak := stream(t, http2Client(t), url, nil)
 	ann.begin()
 	speak(joinRoom("tea"))
+	for ann.next().GetJoined() == nil {
+		continue
+	}
 	bob, listen := stream(t, http2Client(t), url, nil)
 	bob.begin()
 	listen(joinRoom("tea"))
@@ -305,5 +309,4 @@ func TestAStuckConnectionHoldsUpNobody(t *testing.T) {
 	if err := server.close(ctx); err != nil {
 		t.Fatalf("the server did not end cleanly: %v", err)
 	}
-	_ = stuck.Close()
 }
