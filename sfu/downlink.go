@@ -106,20 +106,26 @@ const (
 	// redundancy, clean the one below which it no longer is.
 	lossy = 0.02
 	clean = 0.005
+	// lossyQueue is how long packets wait where they are lost for want of room.
+	lossyQueue = 100 * time.Millisecond
 )
 
 // protect has sound sent with redundancy while packets are lost and there is
 // room for it: where they are lost because there is too much of them, more
-// would make it worse.
+// would make it worse. A picture comes before it.
 func (d *downlink) protect(now time.Time) {
-	lost := d.estimator.Stats().Lost
+	stats := d.estimator.Stats()
+	lost, queued := stats.Lost, stats.Queue > lossyQueue
 	room := d.estimate(now) - d.used
+	if slices.ContainsFunc(d.outs, func(o *outgoing) bool { return o.starved.Load() }) {
+		room = -1
+	}
 	for _, o := range d.outs {
 		switch {
 		case o.audio == nil:
 		case lost <= clean, room < 0:
 			o.wantRED(false)
-		case lost >= lossy && room >= 2*redRate:
+		case lost >= lossy && !queued && room >= 2*redRate:
 			o.wantRED(true)
 			room -= redRate
 		}

@@ -118,7 +118,7 @@ func (e *Estimator) Feedback(now time.Time, fb *rtcp.TransportLayerCC) {
 	e.bound()
 	if e.Estimate() < before {
 		e.probe.dropped(at)
-	} else if bps, ok := e.probe.conclude(at, e.rtt, e.reported, float64(before)); ok {
+	} else if bps, ok := e.probe.conclude(at, e.rtt, e.reported, float64(before), m.arriving); ok {
 		e.aimd.set(at, bps)
 		e.loss.bound = max(e.loss.bound, bps)
 		e.bound()
@@ -141,7 +141,8 @@ func (e *Estimator) take(outcomes []outcome) (grows bool) {
 			e.throughput.add(*o, e.queue.add(e.now, o.arrival-o.sent))
 			grows = e.delayed(*o) || grows
 		}
-		if !e.outage.covers(o.sent) && e.loss.add(*o) {
+		// A probe sends more than may get through.
+		if o.cluster == 0 && !e.outage.covers(o.sent) && e.loss.add(*o) {
 			e.loss.close(e.aimd.estimate)
 		}
 	}

@@ -152,9 +152,10 @@ func (p *prober) onOutcome(o outcome) {
 	}
 }
 
-// conclude gives the rate that the cluster arrived with, once feedback has told
-// of it.
-func (p *prober) conclude(now, rtt time.Duration, reported int64, estimate float64) (bps float64, ok bool) {
+// conclude gives the rate that the estimate is to have, once feedback has told
+// of the cluster: a higher one, or a lower one if what is arriving does not
+// confirm the estimate.
+func (p *prober) conclude(now, rtt time.Duration, reported int64, estimate, arriving float64) (bps float64, ok bool) {
 	if p.phase != probeWaiting || p.result.told < p.sent && (reported < p.lastSeq || now < p.ended+rtt+probeLate) {
 		return 0, false
 	}
@@ -169,7 +170,7 @@ func (p *prober) conclude(now, rtt time.Duration, reported int64, estimate float
 	p.tried = p.tried || !reached
 	if !ok || bps < probeGain*estimate {
 		p.failed(now)
-		return 0, false
+		return max(bps, arriving), ok && bps < estimate && arriving > 0 && aimdHeadroom*arriving < estimate
 	}
 	p.phase, p.pause = probeIdle, probePause
 	p.next = now + p.pause
@@ -224,7 +225,7 @@ func (r *probeResult) add(o outcome) {
 // rate is the rate at which the link let the cluster through.
 func (r *probeResult) rate(sent int) (bps float64, ok bool) {
 	sending, arriving := r.lastSent-r.firstSent, r.lastArrival-r.firstArrival
-	if r.packets < 4 || float64(r.bytes) < 0.7*float64(sent) || sending <= 0 || arriving <= 0 || arriving > 4*probeSpanMost {
+	if r.packets < 4 || float64(r.bytes) < 0.7*float64(sent) || sending <= 0 || arriving <= 0 || arriving > 8*probeSpanMost {
 		return 0, false
 	}
 	sendRate := float64(r.bytes-r.lastSize) * 8 / sending.Seconds()

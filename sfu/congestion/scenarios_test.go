@@ -56,6 +56,9 @@ func TestBeginsWithWhatFits(t *testing.T) {
 			if share := r.onLayer(tc.layer, tc.within+1, 30); share < 0.95 {
 				t.Errorf("the layer that fits is sent %.0f%% of the time", 100*share)
 			}
+			if mean := r.mean(3, 30); mean > 1.2*tc.bps {
+				t.Errorf("the link is taken to carry %.0f kbps", mean/1000)
+			}
 			// The first probe is more than a very narrow link has room for.
 			if n, longest := r.freezes(1, 30); n > 0 {
 				t.Errorf("%d freezes, the longest %.0f ms", n, longest)
