@@ -211,7 +211,11 @@ func (l *Link) greet(c carrier) error {
 		return err
 	}
 	welcome := first.GetWelcome()
-	if welcome == nil {
+	switch {
+	case welcome != nil:
+	case first.GetPong() != nil: // it answers, but lets nobody in so
+		return protocol.Errorf(protocol.Error_ACCESS_REQUIRED, "This server needs an access token, and the client has none.")
+	default:
 		return errors.New("the first message is no welcome")
 	}
 	l.writing.Lock()

@@ -45,7 +45,14 @@ func dialWebSocket(ctx context.Context, p place) (carrier, error) {
 		}
 		return nil, fmt.Errorf("connecting to %s: %w", u.Host, err)
 	}
-	return newSocket(conn, p.format, p.silence), nil
+	s := newSocket(conn, p.format, p.silence)
+	if p.session == "" && p.access == "" {
+		// A server that needs a token waits for one, without a word; where this is
+		// answered before the welcome, it does. What cannot be written, the reader
+		// finds out.
+		_, _ = s.write([]*protocol.ClientMessage{ping()})
+	}
+	return s, nil
 }
 
 func newSocket(conn *websocket.Conn, format protocol.Format, silence time.Duration) *socket {
