@@ -22,6 +22,7 @@ type commands struct {
 	Serve   serveCommand     `cmd:"" default:"withargs" help:"Serve calls (the default)."`
 	Health  healthCommand    `cmd:"" help:"Ask a running server whether it is well; for container health checks."`
 	Token   tokenCommand     `cmd:"" help:"Make an access token with one of the server's keys."`
+	Load    loadCommand      `cmd:"" help:"Load a server with many clients, and report how it fares."`
 	Version kong.VersionFlag `help:"Print the version."`
 }
 
