@@ -1,6 +1,7 @@
 package sdp
 
 import (
+	"encoding/base64"
 	"strconv"
 	"strings"
 )
@@ -21,6 +22,9 @@ type Local struct {
 	Session, Version uint64
 	// MaxMessageSize is how many bytes are taken in one DataChannel message.
 	MaxMessageSize int
+	// SCTPInit is the INIT chunk of the server's SCTP, nil for none. It is for an
+	// offer that has one, and stays for a connection.
+	SCTPInit []byte
 }
 
 // SlotIDs are what the stream in a slot is called: its SSRCs, the media stream
@@ -62,6 +66,9 @@ func Answer(o *Offer, l Local) string {
 		if s.Role == Application {
 			w.line("a=sctp-port:5000")
 			w.line("a=max-message-size:", strconv.Itoa(l.MaxMessageSize))
+			if l.SCTPInit != nil {
+				w.line("a=sctp-init:", base64.StdEncoding.EncodeToString(l.SCTPInit))
+			}
 		} else {
 			w.media(s, &l)
 		}
@@ -127,6 +134,9 @@ func (w *writer) transport(o *Offer, s *Section, l *Local) {
 	w.line("a=mid:", s.Mid)
 	w.line("a=ice-ufrag:", l.Ufrag)
 	w.line("a=ice-pwd:", l.Pwd)
+	if o.embeds != "" {
+		w.line("a=ice-options:", o.embeds)
+	}
 }
 
 // media writes what a section of sound or pictures says of them.

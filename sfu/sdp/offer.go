@@ -21,10 +21,14 @@ type Offer struct {
 	// MaxMessageSize is how many bytes the client takes in one DataChannel
 	// message; 0 is any number (RFC 8841, 6).
 	MaxMessageSize uint32
+	// SCTPInit is the INIT chunk of the client's SCTP, nil for none: an answer
+	// with one of the server's spares both the handshake (draft-hancke-tsvwg-snap).
+	SCTPInit []byte
 
-	bundle  []int // the accepted sections, the tagged one first (RFC 9143, 7.3)
-	grouped bool  // the offer has a=group:BUNDLE
-	mixed   bool  // a=extmap-allow-mixed for all sections
+	bundle  []int  // the accepted sections, the tagged one first (RFC 9143, 7.3)
+	grouped bool   // the offer has a=group:BUNDLE
+	mixed   bool   // a=extmap-allow-mixed for all sections
+	embeds  string // the ICE option for DTLS inside of checks, as it is called; empty without
 }
 
 // Section is one media section of an offer.

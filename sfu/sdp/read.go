@@ -86,7 +86,7 @@ func (o *Offer) readSections(description *sdp.SessionDescription) error {
 			if o.SCTPPort != 0 {
 				return fmt.Errorf("%w: it has two application sections; one carries all DataChannels", ErrBadDescription)
 			}
-			o.SCTPPort, o.MaxMessageSize = r.sctpPort, r.maxMessageSize
+			o.SCTPPort, o.MaxMessageSize, o.SCTPInit = r.sctpPort, r.maxMessageSize, r.sctpInit
 		}
 	}
 	switch {

@@ -29,6 +29,7 @@ type sectionReader struct {
 	simulcast                         string
 	sctpPort                          uint16
 	maxMessageSize                    uint32
+	sctpInit                          []byte
 
 	candidates int // of all sections
 }
@@ -138,6 +139,10 @@ func (r *sectionReader) line(s *Section, attribute *sdp.Attribute) {
 		// More than fits is more than anybody sends.
 		if size, err := strconv.ParseUint(value, 10, 64); err == nil {
 			r.maxMessageSize = uint32(min(size, 1<<32-1))
+		}
+	case "sctp-init":
+		if r.sctpInit == nil {
+			r.sctpInit = readInit(value)
 		}
 	case "candidate":
 		r.candidates++

@@ -23,6 +23,7 @@ var hashes = map[string]int{"sha-256": 32, "sha-384": 48, "sha-512": 64}
 // reached.
 type transport struct {
 	ufrag, pwd, setup string
+	embeds            string // that of embeddings which the client has
 	fingerprints      []Fingerprint
 	prints            int // fingerprints, known or not
 }
@@ -36,6 +37,10 @@ func (t *transport) read(attributes []sdp.Attribute) {
 			t.pwd = attribute.Value
 		case sdp.AttrKeyConnectionSetup:
 			t.setup = attribute.Value
+		case "ice-options":
+			if t.embeds == "" {
+				t.embeds = embedding(attribute.Value)
+			}
 		case "fingerprint":
 			t.prints++
 			algorithm, value, _ := strings.Cut(attribute.Value, " ")
@@ -47,6 +52,21 @@ func (t *transport) read(attributes []sdp.Attribute) {
 			}
 		}
 	}
+}
+
+// embeddings are the ICE options that say that DTLS may be inside of checks
+// (draft-hancke-webrtc-sped): that of the draft, and what libwebrtc called it
+// before. The first one that is offered is answered.
+var embeddings = []string{"sped", "googspedv1", "goog-sped-v1"}
+
+func embedding(options string) string {
+	offered := strings.Fields(options)
+	for _, name := range embeddings {
+		if slices.Contains(offered, name) {
+			return name
+		}
+	}
+	return ""
 }
 
 // isHash says whether a fingerprint has the form of its algorithm.
@@ -70,7 +90,7 @@ func (o *Offer) readTransport(description *sdp.SessionDescription, before *Offer
 		if before == nil {
 			return fmt.Errorf("%w: all its media sections are stopped; offer tracks, slots or a DataChannel", ErrBadDescription)
 		}
-		o.Ufrag, o.Pwd, o.Fingerprints, o.Active = before.Ufrag, before.Pwd, before.Fingerprints, before.Active
+		o.Ufrag, o.Pwd, o.Fingerprints, o.Active, o.embeds = before.Ufrag, before.Pwd, before.Fingerprints, before.Active, before.embeds
 		return nil
 	}
 	var all, tagged transport
@@ -88,10 +108,13 @@ func (o *Offer) readTransport(description *sdp.SessionDescription, before *Offer
 		return fmt.Errorf("%w: it has no a=fingerprint of sha-256, sha-384 or sha-512", ErrBadDescription)
 	}
 	o.Ufrag, o.Pwd, o.Fingerprints = strings.Clone(ufrag), strings.Clone(pwd), tagged.fingerprints
+	o.embeds = cmp.Or(tagged.embeds, all.embeds)
 	switch setup := cmp.Or(tagged.setup, all.setup); setup {
 	case "", "actpass":
-		// The roles stay as they are (RFC 8842, 5.3).
-		o.Active = before == nil || before.Active
+		// The roles stay as they are (RFC 8842, 5.3). At first the server begins,
+		// as soon as it hears of the client; but a client that begins inside of
+		// its first check is a round trip earlier.
+		o.Active = before == nil && o.embeds == "" || before != nil && before.Active
 	case "passive":
 		o.Active = true
 	case "active":
