@@ -17,7 +17,9 @@ const (
 // is answered, and to which of the client's addresses is sent.
 //
 // The client says so by nominating (RFC 8445, section 8.1.1), and the latest
-// nomination wins: that is what browsers mean by it. But when a NAT on its way
+// nomination wins: that is what browsers mean by it. Until it has, the place of
+// its first check will do: DTLS may begin there a round trip earlier, and a
+// check proves no less than a nomination. But when a NAT on its way
 // forgets it, or its socket was replaced, its checks come from another
 // address, and not every client nominates that one: its consent checks are
 // answered, so to the client all is well, while what is sent goes to where it
@@ -31,7 +33,6 @@ type agent struct {
 
 	addresses []*address // at most maxAddresses
 	selected  *address   // one of them, or nil
-	nominated bool       // something was, ever
 }
 
 // generation is what both sides agreed on from one ICE restart to the next.
@@ -80,15 +81,14 @@ func (a *agent) receive(now time.Time, c *check, from path) (v verdict) {
 	v.result = answered
 	switch {
 	case c.nominates:
-		a.nominated = true
 		v.selected = a.choose(v.at)
 		if g == &a.current {
 			v.expired = a.former.ours.ufrag
 			a.former = generation{}
 		}
 	case a.selected == nil:
-		// The one that was selected is gone.
-		v.selected = a.nominated && a.choose(v.at)
+		// It is the first, or the one that was selected is gone.
+		v.selected = a.choose(v.at)
 	case a.selected != v.at && now.Sub(a.selected.heard.get()) >= movedAfter:
 		v.selected = a.choose(v.at)
 	}

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// ErrNotSelected means that the client has not said yet where to send to, that
+// ErrNotSelected means that no authentic check of the client came yet, that
 // the TCP connection to it is gone, or that the Transport is closed.
-var ErrNotSelected = errors.New("ice: there is nowhere to send to: the client has selected no path, or the transport is closed")
+var ErrNotSelected = errors.New("ice: there is nowhere to send to: the client was not heard yet, or the transport is closed")
 
 // Transport is one client's ICE. It is safe for concurrent use.
 type Transport struct {
