@@ -128,6 +128,17 @@ func (c *connection) open(keys srtp.Keys) error {
 // Selected is told by ICE that the client was reached, or reached anew.
 func (c *connection) Selected(time.Time) {
 	c.reachOnce.Do(func() { close(c.reached) })
+	if t := c.dtls.Load(); t != nil {
+		t.Repeat()
+	}
+}
+
+// Embedded is told by ICE of DTLS inside of a check, and what to answer.
+func (c *connection) Embedded(_ time.Time, in ice.Embedded, room int) (out ice.Embedded) {
+	if t := c.dtls.Load(); t != nil {
+		out.Data, out.Acks = t.Embedded(in.Data, in.Acks, room)
+	}
+	return out
 }
 
 // Datagram takes what ICE brings (RFC 7983).

@@ -15,10 +15,10 @@ const pathBytes = 1 << 20
 // path is how the library sees the way to the client: a net.PacketConn.
 type path struct {
 	waiting *packetio.Buffer
-	send    func([]byte) error
+	send    func([]byte)
 }
 
-func newPath(send func([]byte) error) *path {
+func newPath(send func([]byte)) *path {
 	p := &path{waiting: packetio.NewBuffer(), send: send}
 	p.waiting.SetLimitSize(pathBytes)
 	return p
@@ -36,11 +36,9 @@ func (p *path) ReadFrom(into []byte) (int, net.Addr, error) {
 	return n, place{}, err
 }
 
-// WriteTo sends a datagram. One that cannot be sent is lost, as any may be on
-// its way: a connection without a route yet, or a full queue, is no reason to
-// give up.
+// WriteTo sends a datagram.
 func (p *path) WriteTo(datagram []byte, _ net.Addr) (int, error) {
-	_ = p.send(datagram)
+	p.send(datagram)
 	return len(datagram), nil
 }
 

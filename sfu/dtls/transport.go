@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/pion/dtls/v3"
@@ -18,6 +19,10 @@ import (
 // before the flight is sent again (RFC 9147, 5.8.2: real-time applications may
 // wait less than a second).
 const flightInterval = 300 * time.Millisecond
+
+// mtu is how long the library makes datagrams of the handshake, but for some
+// headers: they fit into the answers to checks.
+const mtu = 1024
 
 // profiles are what SRTP may use, the preferred first.
 var profiles = map[dtls.SRTPProtectionProfile]srtp.Profile{
@@ -44,11 +49,16 @@ type Transport struct {
 	config Config
 	path   *path
 	conn   *dtls.Conn
+
+	mu     sync.Mutex // guards what follows
+	flight flight
+	done   bool // this end has finished the handshake
 }
 
 // New makes a Transport. It has to be closed.
 func New(config Config) (*Transport, error) {
-	t := &Transport{config: config, path: newPath(config.Send)}
+	t := &Transport{config: config}
+	t.path = newPath(t.send)
 	shared := []dtls.Option{
 		dtls.WithCertificates(config.Identity.certificate),
 		dtls.WithSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AEAD_AES_256_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80),
@@ -56,6 +66,7 @@ func New(config Config) (*Transport, error) {
 		dtls.WithInsecureSkipVerify(true), // there is no authority: the fingerprint counts, see verify
 		dtls.WithVerifyPeerCertificate(func(chain [][]byte, _ [][]*x509.Certificate) error { return verify(config.Remote, chain) }),
 		dtls.WithFlightInterval(flightInterval),
+		dtls.WithMTU(mtu),
 		dtls.WithLoggerFactory(config.LoggerFactory),
 	}
 	var err error
@@ -84,7 +95,70 @@ func New(config Config) (*Transport, error) {
 
 // Receive takes a datagram of the client's. It does not block: with too many
 // that wait, it is dropped, and reported as false.
-func (t *Transport) Receive(datagram []byte) bool { return t.path.put(datagram) }
+func (t *Transport) Receive(datagram []byte) bool {
+	switch {
+	case handshakes(datagram):
+		t.mu.Lock()
+		fresh := t.flight.received(datagram)
+		t.mu.Unlock()
+		if !fresh {
+			return true
+		}
+	case len(datagram) > 0 && datagram[0] == recordApplicationData:
+		t.finished()
+	}
+	return t.path.put(datagram)
+}
+
+// Embedded takes what came in a check of the client's, a datagram of the
+// handshake or nil and acknowledgements, and returns what its answer is to
+// carry: a datagram of at most room bytes that the client may lack or nil, and
+// what arrived of its own (draft-hancke-webrtc-sped). What is returned is not
+// written to.
+func (t *Transport) Embedded(datagram []byte, acks []uint32, room int) (data []byte, arrived []uint32) {
+	if handshakes(datagram) {
+		t.Receive(datagram) // may be dropped like any
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.flight.acknowledged(acks)
+	return t.flight.next(room), t.flight.arrived
+}
+
+// Repeat sends again what the client may lack of the handshake, since it is
+// reached on another path now. There is no need to wait for a timer to do it.
+func (t *Transport) Repeat() {
+	t.mu.Lock()
+	pending := t.flight.pending
+	if t.done {
+		pending = nil
+	}
+	t.mu.Unlock()
+	for _, datagram := range pending {
+		_ = t.config.Send(datagram) // lost, as any may be
+	}
+}
+
+// finished says that the client uses the keys, so that it lacks nothing.
+func (t *Transport) finished() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.flight.over && t.done {
+		t.flight.finish()
+	}
+}
+
+// send sends what the library writes. What cannot be sent is lost, as any may be
+// on its way: a connection without a route yet, or a full queue, is no reason to
+// give up.
+func (t *Transport) send(datagram []byte) {
+	if handshakes(datagram) {
+		t.mu.Lock()
+		t.flight.sent(time.Now(), datagram)
+		t.mu.Unlock()
+	}
+	_ = t.config.Send(datagram)
+}
 
 // Handshake agrees on keys with the client. A client to be waited for is to be
 // reachable by then.
@@ -92,6 +166,12 @@ func (t *Transport) Handshake(ctx context.Context) (srtp.Keys, error) {
 	if err := t.conn.HandshakeContext(ctx); err != nil {
 		return srtp.Keys{}, fmt.Errorf("dtls: %w", err)
 	}
+	t.mu.Lock()
+	t.done = true
+	if t.config.Client { // it had the last word
+		t.flight.pending = nil
+	}
+	t.mu.Unlock()
 	chosen, ok := t.conn.SelectedSRTPProtectionProfile()
 	state, known := t.conn.ConnectionState()
 	profile, usable := profiles[chosen]

@@ -11,8 +11,9 @@ import (
 // deaf is a Handler that does nothing.
 type deaf struct{}
 
-func (deaf) Datagram(time.Time, []byte) {}
-func (deaf) Selected(time.Time)         {}
+func (deaf) Datagram(time.Time, []byte)                 {}
+func (deaf) Selected(time.Time)                         {}
+func (deaf) Embedded(time.Time, Embedded, int) Embedded { return Embedded{} }
 
 // crowd is a Mux whose first socket knows so many clients.
 func crowd(t testing.TB, clients int) (*Mux, []path) {
@@ -88,7 +89,7 @@ func BenchmarkCheck(b *testing.B) {
 	for b.Loop() {
 		c, _, _ := readCheck(raw, &decoded)
 		v := at.owner.judge(time.Now(), &c, paths[0])
-		if !c.answer(v, paths[0].remote, &answer) {
+		if !c.answer(v, paths[0].remote, nil, &answer) {
 			b.Fatal("no answer")
 		}
 	}

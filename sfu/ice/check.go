@@ -11,8 +11,8 @@ import (
 
 const (
 	// maxCheck is the largest check that is read, in bytes: clients send
-	// little more than a hundred.
-	maxCheck = 1023
+	// little more than a hundred, and a datagram of DTLS.
+	maxCheck = 1500
 	// maxUnknown is how many attributes that we do not know an answer names.
 	maxUnknown = 8
 	// integrityBytes is the length of a MESSAGE-INTEGRITY.
@@ -29,6 +29,7 @@ type check struct {
 	integrity    bool
 	nominates    bool // USE-CANDIDATE
 	controlled   bool // the client believes that it is, too
+	embedded     embedded
 	unknown      [maxUnknown]stun.AttrType
 	unknowns     int // how many of them are there
 }
@@ -76,6 +77,7 @@ func readCheck(b []byte, decoded *stun.Message) (c check, malformed, ok bool) {
 			c.nominates = true
 		case kind == stun.AttrICEControlled:
 			c.controlled = true
+		case c.embedded.read(kind, value):
 		case kind.Required() && !known(kind) && c.unknowns < maxUnknown:
 			c.unknown[c.unknowns] = kind
 			c.unknowns++
@@ -117,8 +119,9 @@ func (c *check) authentic(password string) bool {
 
 // answer writes what the check is answered with into m, and reports whether
 // there is an answer. It is signed if the check was authentic; if not, it is no
-// longer than the check, so that nobody gains by forging its source.
-func (c *check) answer(v verdict, from netip.AddrPort, m *stun.Message) bool {
+// longer than the check, so that nobody gains by forging its source. What it
+// carries is nil for a check that carried nothing.
+func (c *check) answer(v verdict, from netip.AddrPort, carries *Embedded, m *stun.Message) bool {
 	class, code := stun.ClassErrorResponse, stun.ErrorCode(0)
 	switch v.result {
 	case answered:
@@ -147,6 +150,9 @@ func (c *check) answer(v verdict, from netip.AddrPort, m *stun.Message) bool {
 	}
 	if err == nil && v.result == unknownAttribute {
 		err = stun.UnknownAttributes(c.unknown[:c.unknowns]).AddTo(m)
+	}
+	if err == nil && carries != nil {
+		carries.add(m)
 	}
 	if err == nil && v.password != "" {
 		err = stun.MessageIntegrity(v.password).AddTo(m)

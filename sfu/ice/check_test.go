@@ -66,7 +66,7 @@ func TestAnswers(t *testing.T) {
 		} {
 			c := mustRead(t, checkOf(t, "us:them", "secret", attribute(0x0003, 1), attribute(0x0027, 1)))
 			m := new(stun.Message)
-			if !c.answer(tc.verdict, from, m) {
+			if !c.answer(tc.verdict, from, nil, m) {
 				t.Fatalf("%s: no answer", resultNames[tc.verdict.result])
 			}
 			got := new(stun.Message)
@@ -111,7 +111,7 @@ func TestNobodyGainsByForging(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if mustRead(t, m.Raw).answer(verdict{result: unsigned}, netip.MustParseAddrPort("192.0.2.7:1"), new(stun.Message)) {
+	if mustRead(t, m.Raw).answer(verdict{result: unsigned}, netip.MustParseAddrPort("192.0.2.7:1"), nil, new(stun.Message)) {
 		t.Fatalf("%d bytes were answered with more", len(m.Raw))
 	}
 }

@@ -11,6 +11,7 @@ import (
 type intake struct {
 	mux           *Mux
 	check, answer stun.Message
+	acks          [maxAcks]uint32
 }
 
 // take hands on what came on a path at which known was heard before; nil if
@@ -60,7 +61,15 @@ func (in *intake) judge(now time.Time, b []byte, from path, known *address) *add
 		v = t.judge(now, &c, from)
 	}
 	in.mux.counts.checked(v.result)
-	in.reply(now, &c, v, from)
+	var carries *Embedded
+	if c.embedded.there && v.result == answered {
+		if c.embedded.bad {
+			in.mux.counts.dropped(notEmbedded)
+		}
+		e := t.handler.Embedded(now, c.embedded.value(&in.acks), room)
+		carries = &e
+	}
+	in.reply(now, &c, v, from, carries)
 	if v.at == nil {
 		return known
 	}
@@ -72,9 +81,9 @@ func (in *intake) judge(now time.Time, b []byte, from path, known *address) *add
 
 // reply answers a check. Who is not authentic is not answered every time: what
 // is sent there may go to somebody who never asked.
-func (in *intake) reply(now time.Time, c *check, v verdict, from path) {
+func (in *intake) reply(now time.Time, c *check, v verdict, from path, carries *Embedded) {
 	counts := in.mux.counts
-	if v.password == "" && !in.mux.errors.Allow(from.remote.Addr(), now) || !c.answer(v, from.remote, &in.answer) {
+	if v.password == "" && !in.mux.errors.Allow(from.remote.Addr(), now) || !c.answer(v, from.remote, carries, &in.answer) {
 		counts.dropped(unanswered)
 		return
 	}

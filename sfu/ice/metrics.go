@@ -32,10 +32,11 @@ const (
 	unanswered              // an answer to who is not authentic, one too many
 	queueFull               // a TCP client reads too slowly
 	undelivered             // the system refused to send an answer
+	notEmbedded             // a check carried what is no DTLS and no acknowledgement
 	drops
 )
 
-var dropNames = [drops]string{"unproved", "unexpected", "unanswered", "tcp_queue", "undelivered"}
+var dropNames = [drops]string{"unproved", "unexpected", "unanswered", "tcp_queue", "undelivered", "embedded"}
 
 // refusal is why a TCP connection was closed.
 type refusal uint8

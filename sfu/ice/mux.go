@@ -65,13 +65,17 @@ type Config struct {
 // Transport.Close returns may still finish.
 type Handler interface {
 	// Datagram takes DTLS, SRTP or SRTCP from an address that has proved
-	// itself by an authentic check. That may be before the first Selected. The
-	// bytes are good until it returns.
+	// itself by an authentic check. The bytes are good until it returns.
 	Datagram(now time.Time, b []byte)
-	// Selected says that Send has somewhere to send to, or somewhere else:
-	// after an ICE restart, or since the client moved. A restart that ends on
-	// the path of before is not told.
+	// Selected says that Send has somewhere to send to, which is with the first
+	// authentic check, or somewhere else: since the client nominated another
+	// path, or moved. A restart that ends on the path of before is not told.
 	Selected(now time.Time)
+	// Embedded takes what an authentic check carries, and returns what its
+	// answer is to carry, with Data of at most room bytes. It is asked only for
+	// clients whose checks carry something. The bytes are good until it
+	// returns, and what it returns has to stay as it is.
+	Embedded(now time.Time, in Embedded, room int) (out Embedded)
 }
 
 // Mux tells the clients behind the shared sockets apart. It is safe for

@@ -61,6 +61,7 @@ func run(t testing.TB) *Mux {
 type ear struct {
 	heard    chan string
 	selected chan struct{}
+	say      func(in Embedded, room int) Embedded
 }
 
 func newEar() *ear { return &ear{heard: make(chan string, 1000), selected: make(chan struct{}, 1000)} }
@@ -73,6 +74,17 @@ func (e *ear) Datagram(_ time.Time, b []byte) {
 }
 
 func (e *ear) Selected(time.Time) { e.selected <- struct{}{} }
+
+// Embedded hears what comes, and returns what say says.
+func (e *ear) Embedded(now time.Time, in Embedded, room int) Embedded {
+	if in.Data != nil {
+		e.Datagram(now, in.Data)
+	}
+	if e.say == nil {
+		return Embedded{}
+	}
+	return e.say(in, room)
+}
 
 // hears waits for a packet, and drops those before it.
 func (e *ear) hears(t *testing.T, want string) {
