@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/datachannel"
@@ -30,7 +31,8 @@ const (
 // from it. Locks are taken in the order of the fields, one peer's mu under
 // another's runsMu.
 type data struct {
-	peer *Peer
+	peer   *Peer
+	tokens atomic.Pointer[tokens] // set by the first offer with DataChannels
 
 	runsMu sync.Mutex // guards what follows, up to mu
 	runs   map[uint32]*run

@@ -29,6 +29,12 @@ func (p *Peer) Offer(_ context.Context, text string) (answer string, err error) 
 	if err := p.connection.begin(offer); err != nil {
 		return "", err
 	}
+	var init []byte
+	if offer.SCTPPort != 0 {
+		if init, err = p.data.agree(offer.SCTPInit); err != nil {
+			return "", err
+		}
+	}
 	p.offered = offer
 	slots := p.openSlots(offer)
 	p.connection.inlet.describe(offer)
@@ -36,7 +42,7 @@ func (p *Peer) Offer(_ context.Context, text string) (answer string, err error) 
 	p.version++
 	return sdp.Answer(offer, sdp.Local{
 		Ufrag: ufrag, Pwd: pwd, FingerprintSHA256: p.sfu.identity.Fingerprint(), Candidates: p.sfu.mux.Candidates(),
-		Slots: slots, Session: p.session, Version: p.version, MaxMessageSize: dataMessageBytes,
+		Slots: slots, Session: p.session, Version: p.version, MaxMessageSize: dataMessageBytes, SCTPInit: init,
 	}), nil
 }
 
