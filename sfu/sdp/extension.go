@@ -58,6 +58,9 @@ func (r *sectionReader) readExtensions(s *Section, mixed bool) {
 		if id == 0 || id == 15 || id > 15 && (!mixed || s.Role == Receiving) {
 			continue
 		}
+		if known[i] == URIDescriptor && s.Role == Sending && !s.prefersAV1() {
+			continue
+		}
 		e := Extension{URI: known[i], ID: uint8(id), directed: directed && direction != "sendrecv"}
 		if !slices.ContainsFunc(s.Extensions, func(other Extension) bool { return other.ID == e.ID || other.URI == e.URI }) {
 			if s.Extensions == nil {
@@ -67,6 +70,11 @@ func (r *sectionReader) readExtensions(s *Section, mixed bool) {
 		}
 	}
 }
+
+// prefersAV1 says whether a section begins with AV1. Where Chromium may send a
+// dependency descriptor, it leaves out of VP8's own what that says, too, the
+// temporal layers among it; only AV1 has nothing else to say it by.
+func (s *Section) prefersAV1() bool { return len(s.Codecs) > 0 && s.Codecs[0].MimeType == mimeAV1 }
 
 // usable says whether an extension that a client offers for a direction may be
 // used in a section of its.

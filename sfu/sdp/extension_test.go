@@ -23,13 +23,13 @@ func TestExtensions(t *testing.T) {
 			map[string]uint8{URIMid: 1, URIStreamID: 2, URIRepairedStreamID: 3, URITransportCC: 4, URIDescriptor: 5, URIVideoOrientation: 6}, []string{"1 " + URIMid, "2 " + URIStreamID}},
 		{"a slot of sound", "audio", "recvonly", all, false, map[string]uint8{URIMid: 1, URITransportCC: 4, URIAudioLevel: 7}, nil},
 		{"a track of pictures", "video", "sendonly", all, false,
-			map[string]uint8{URIMid: 1, URIStreamID: 2, URIRepairedStreamID: 3, URITransportCC: 4, URIDescriptor: 5, URIVideoOrientation: 6}, []string{"2 " + URIStreamID}},
+			map[string]uint8{URIMid: 1, URIStreamID: 2, URIRepairedStreamID: 3, URITransportCC: 4, URIVideoOrientation: 6}, []string{"2 " + URIStreamID}},
 		{"a track of sound", "audio", "sendrecv", all, false, map[string]uint8{URIMid: 1, URITransportCC: 4, URIAudioLevel: 7}, nil},
 		{"nothing now", "video", "inactive", all[:2], false, map[string]uint8{URIMid: 1, URIStreamID: 2}, nil},
 		{"what a slot's client sends", "video", "recvonly", []string{"5/sendonly " + URIDescriptor, "4/recvonly " + URITransportCC, "6/inactive " + URIVideoOrientation}, false,
 			map[string]uint8{URITransportCC: 4}, []string{"4/sendonly " + URITransportCC}},
 		{"what a track's client receives", "video", "sendonly", []string{"5/sendonly " + URIDescriptor, "4/recvonly " + URITransportCC, "6/sendrecv " + URIVideoOrientation}, false,
-			map[string]uint8{URIDescriptor: 5, URIVideoOrientation: 6}, []string{"5/recvonly " + URIDescriptor, "6 " + URIVideoOrientation}},
+			map[string]uint8{URIVideoOrientation: 6}, []string{"6 " + URIVideoOrientation}},
 		{"one id for two", "video", "recvonly", []string{"4 " + URITransportCC, "4 " + URIDescriptor, "5 " + URITransportCC}, false, map[string]uint8{URITransportCC: 4}, nil},
 		{"ids that are none", "video", "recvonly", []string{"0 " + URIMid, "15 " + URITransportCC, "256 " + URIDescriptor, "x " + URIVideoOrientation, ""}, true, nil, nil},
 		{"long ids in a track", "video", "sendonly", []string{"16 " + URIMid, "255 " + URITransportCC}, true, map[string]uint8{URIMid: 16, URITransportCC: 255}, nil},
@@ -77,5 +77,17 @@ func TestExtensions(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What the dependency descriptor says, VP8 and VP9 say themselves, unless they are
+// allowed to leave it out; AV1 does not.
+func TestDescriptorsAreTakenOfAV1(t *testing.T) {
+	offer := offerOf("video sendonly 0") + "a=extmap:5/sendonly " + URIDescriptor + "\r\n"
+	for encoding, want := range map[string]uint8{"VP8": 0, "VP9": 0, "AV1": 5} {
+		s := mustRead(t, strings.ReplaceAll(offer, "VP8/90000", encoding+"/90000"), nil).Sections[0]
+		if got := s.ExtensionID(URIDescriptor); got != want {
+			t.Errorf("of %s its id is %d, want %d", encoding, got, want)
+		}
 	}
 }
