@@ -184,6 +184,10 @@ func (a *Attachment) Receive(ctx context.Context, message *protocol.ClientMessag
 // that the client can come back to it.
 func (a *Attachment) Detach() {
 	if held, lasting := a.detach(); held && !lasting {
+		// Its connection may have been given up for the same silence a moment before.
+		if v := a.visitor; time.Since(v.opened) >= v.service.SilenceAfter() && v.unjoined.Stop() {
+			v.neverJoined()
+		}
 		// It has nothing to come back to.
 		if a.visitor.session.Expire(); !a.visitor.session.Open() {
 			a.visitor.Close(nil)

@@ -34,6 +34,7 @@ type Visitor struct {
 	caller   Caller
 	key      netip.Addr // what the limit per address counts by
 	log      *slog.Logger
+	opened   time.Time
 	unjoined *time.Timer // ends a session that never joins
 	gate     gate
 	presence presence
@@ -63,6 +64,7 @@ func newVisitor(s *Service, caller Caller, key netip.Addr) *Visitor {
 		service: s,
 		session: session.New(id, s.config.Limits.Outbox),
 		caller:  caller,
+		opened:  time.Now(),
 		key:     key,
 		log:     s.config.Logger.With("session", id),
 		rate:    newBucket(time.Now(), perSecond, 2*perSecond),
@@ -70,10 +72,14 @@ func newVisitor(s *Service, caller Caller, key netip.Addr) *Visitor {
 	v.gate.visitor, v.presence.visitor = v, v
 	// Whatever ends the session, the others in the room hear of it at once.
 	v.session.OnEnd(func() { v.Close(nil) })
-	v.unjoined = time.AfterFunc(s.SilenceAfter(), func() {
-		v.session.End(protocol.Errorf(protocol.Error_SILENT, "No join came within %v. Connect again and join.", s.SilenceAfter()))
-	})
+	v.unjoined = time.AfterFunc(s.SilenceAfter(), v.neverJoined)
 	return v
+}
+
+// neverJoined ends a session that has had the time to join.
+func (v *Visitor) neverJoined() {
+	after := v.service.SilenceAfter()
+	v.session.End(protocol.Errorf(protocol.Error_SILENT, "No join came within %v. Connect again and join.", after))
 }
 
 // Session is the visitor's numbered outbox, for a transport to attach to.
