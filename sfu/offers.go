@@ -27,12 +27,6 @@ func (in *incoming) layers(now time.Time, spatial int, simulcast bool, size func
 			if layer.Bitrate == 0 {
 				layer.Bitrate = layer.Expected
 			}
-			if bits, young := in.rates.Begun(now, s, t); young && place == 0 && t == 0 {
-				// Nobody waits for the smallest picture there is because its keyframe
-				// was large: no more is held against it than came.
-				layer.Bitrate = min(layer.Bitrate, bits)
-				layer.Expected = min(layer.Expected, bits)
-			}
 			out = append(out, layer)
 		}
 	}

@@ -143,23 +143,3 @@ func TestNominal(t *testing.T) {
 		}
 	}
 }
-
-// What has just begun did so with a keyframe, by which its rate cannot be told.
-func TestLayerRatesOfWhatHasJustBegun(t *testing.T) {
-	start := time.Unix(1000, 0)
-	r := congestion.NewLayerRates(start, false)
-	if _, young := r.Begun(start, 0, 0); young {
-		t.Error("a layer is young of which nothing came")
-	}
-	r.Add(start, 0, 0, 30_000)
-	r.Add(start.Add(130*time.Millisecond), 0, 0, 1_000)
-	if bits, young := r.Begun(start.Add(150*time.Millisecond), 0, 0); !young || bits != 8*31_000 {
-		t.Errorf("%d bits came, young: %v", bits, young)
-	}
-	for at := 200 * time.Millisecond; at < 5*time.Second; at += 33 * time.Millisecond {
-		r.Add(start.Add(at), 0, 0, 1_000)
-	}
-	if _, young := r.Begun(start.Add(5*time.Second), 0, 0); young {
-		t.Error("it is young after five seconds")
-	}
-}

@@ -38,7 +38,6 @@ type layerRate struct {
 	bytes  [rateBuckets]uint32
 	newest int64     // bucket number since start
 	since  time.Time // of flowing without a pause
-	first  time.Time // of all
 	last   time.Time
 	known  float64 // bps
 	grown  float64 // bps, what it has after rateGrown; 0 if it never came for so long
@@ -60,11 +59,7 @@ func (r *LayerRates) Add(now time.Time, spatial, temporal, size int) {
 
 func (l *layerRate) add(now time.Time, bucket int64, size int) {
 	if l.last.IsZero() || now.Sub(l.last) > rateSettled {
-		first := l.first
-		if first.IsZero() {
-			first = now
-		}
-		*l = layerRate{newest: bucket, since: now, first: first, known: l.known, grown: l.grown}
+		*l = layerRate{newest: bucket, since: now, known: l.known, grown: l.grown}
 	}
 	if steps := bucket - l.newest; steps > 0 {
 		l.measure(now)
@@ -118,23 +113,6 @@ func (r *LayerRates) Rate(now time.Time, spatial, temporal int) (bps int64, flow
 		return 0, false
 	}
 	return r.sum(spatial, temporal, func(l *layerRate) float64 { return l.known }), now.Sub(top.last) < rateSilent
-}
-
-// Begun is how much came so far of a layer that is so young that its rate means
-// nothing: it has begun with a keyframe. It is false for an older one, and for one
-// that has not begun.
-func (r *LayerRates) Begun(now time.Time, spatial, temporal int) (bits int64, young bool) {
-	if spatial < 0 || spatial >= LayersMost || temporal < 0 || temporal >= TemporalMost {
-		return 0, false
-	}
-	l := &r.layers[spatial][temporal]
-	if l.first.IsZero() || now.Sub(l.first) >= rateSettled {
-		return 0, false
-	}
-	for _, bytes := range l.bytes {
-		bits += 8 * int64(bytes)
-	}
-	return bits, true
 }
 
 // Grown is likewise the rate that the layer has when its encoder is given the
