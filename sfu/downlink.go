@@ -361,8 +361,8 @@ func (d *downlink) keyframe(now time.Time, ssrc uint32) {
 // reported takes a receiver's report.
 func (d *downlink) reported(now time.Time, reports []rtcp.ReceptionReport) {
 	for i, report := range reports {
-		if d.known(report.SSRC) != nil {
-			d.reports = true
+		if o := d.known(report.SSRC); o != nil {
+			d.reports, o.reported = true, true
 			d.estimator.ReceiverReport(now, reports[i:i+1], 0)
 		}
 	}

@@ -69,6 +69,8 @@ type outgoing struct {
 	newest  uint16 // what was sent last, to be sent again by probes
 	packets uint32 // for the sender report
 	octets  uint32
+	// reported says that the client has told of it: that it came, at least once.
+	reported bool
 
 	ssrcRTX   uint32
 	seqRTX    uint16
@@ -96,9 +98,9 @@ func newOutgoing(m *metrics, writer rtpWriter, ssrc, ssrcRTX uint32, kind Kind, 
 		sources: map[uint64]*incoming{},
 		resends: newResendBudget(), keyframes: newKeyframeRation(),
 		ssrcRTX: ssrcRTX,
-		seqRTX:  uint16(rand.Uint32()),
+		seqRTX:  firstSeq(),
 	}
-	seq, timestamp, reach := uint16(rand.Uint32()), rand.Uint32(), cacheSize(kind)
+	seq, timestamp, reach := firstSeq(), rand.Uint32(), cacheSize(kind)
 	if kind == Video {
 		o.video = forward.NewVideo(o.rate, reach, seq, timestamp)
 		o.stream = o.video
@@ -114,6 +116,11 @@ func newOutgoing(m *metrics, writer rtpWriter, ssrc, ssrcRTX uint32, kind Kind, 
 	}
 	return o
 }
+
+// firstSeq is a random number to begin with, in the lower half: with a first
+// packet that is lost, and the next one after a wrap-around, a receiver would
+// take the cipher's packet index for another for good (RFC 3711, 3.3.1).
+func firstSeq() uint16 { return uint16(rand.Uint32N(1 << 15)) }
 
 // connected begins sending.
 func (o *outgoing) connected(now time.Time) {

@@ -99,13 +99,14 @@ func (o *outgoing) again(now time.Time, p *packet, source *incoming, origin forw
 
 // pad sends something that no decoder misses, to see whether the way to the
 // client carries more, and says how many bytes; 0 if it cannot. What was sent
-// last is sent again, since much of it goes into few packets; before anything
-// was, it is padding.
+// last is sent again, since much of it goes into few packets; until the client
+// has told of the stream, it is padding: some (pion among them) play nothing of a
+// stream of which the first that they hear is a packet sent again.
 func (o *outgoing) pad(now time.Time) int {
 	if !o.canPad() {
 		return 0
 	}
-	if origin, ok := o.stream.Origin(o.newest); ok && o.packets > 0 {
+	if origin, ok := o.stream.Origin(o.newest); ok && o.reported {
 		if source := o.sources[origin.ID]; source != nil {
 			if p := source.cached(origin.Seq); p != nil {
 				defer p.release()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
@@ -14,17 +15,22 @@ import (
 	"github.com/hiroba-rtc/hiroba/signaling/protocol"
 )
 
-// lossy is a UDP socket for ICE on a way that loses each third packet of media,
-// of what is sent or of what is received.
+// lossy is a UDP socket for ICE on a way that loses a third of the packets of
+// media, of what is sent or of what is received.
 type lossy struct {
 	*plug
 	sends, receives bool
 	sent, received  atomic.Uint32
 }
 
-// loses says whether a packet is lost: of RTP and RTCP (RFC 7983), each third.
+// loses says whether a packet is lost: of RTP and RTCP (RFC 7983), a third, the
+// same ones each time, and without a rhythm: what is sent has one, and of what
+// comes after each fifth packet of sound all could be lost.
 func loses(data []byte, counter *atomic.Uint32) bool {
-	return len(data) > 0 && data[0] >= 128 && data[0] < 192 && counter.Add(1)%3 == 0
+	if len(data) == 0 || data[0] < 128 || data[0] >= 192 {
+		return false
+	}
+	return rand.New(rand.NewPCG(0, uint64(counter.Add(1)))).IntN(3) == 0
 }
 
 // WriteTo implements net.PacketConn.
