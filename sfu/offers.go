@@ -25,7 +25,7 @@ func (in *incoming) layers(now time.Time, spatial int, simulcast bool, size func
 				layer.Expected = guess(layer)
 			}
 			if layer.Bitrate == 0 {
-				layer.Bitrate = layer.Expected
+				layer.Bitrate = max(layer.Expected, in.rates.AtLeast(s, t))
 			}
 			out = append(out, layer)
 		}

@@ -93,7 +93,7 @@ func (p *publisher) offers(now ms) (layers []congestion.Layer) {
 			layer.Expected = nominal
 		}
 		if layer.Bitrate, _ = p.rates[i].Rate(at(now), 0, 0); layer.Bitrate == 0 {
-			layer.Bitrate = layer.Expected
+			layer.Bitrate = max(layer.Expected, p.rates[i].AtLeast(0, 0))
 		}
 		layers = append(layers, layer)
 	}

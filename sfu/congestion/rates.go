@@ -8,8 +8,8 @@ import (
 const (
 	rateBucket  = 100 * time.Millisecond
 	rateBuckets = 20 // two seconds: a keyframe weighs little in them
-	// rateSettled is how much must be seen after a pause before the rate known
-	// from before is replaced.
+	// rateSettled is how much must be seen, after a pause too, before it tells the
+	// rate: it begins with a keyframe, which is sent at once.
 	rateSettled = time.Second
 	// rateGrown is how long a layer must have come before its rate is what it
 	// stays at: encoders begin low.
@@ -74,15 +74,18 @@ func (l *layerRate) add(now time.Time, bucket int64, size int) {
 
 // measure is called when the newest bucket is full.
 func (l *layerRate) measure(now time.Time) {
-	span := min(now.Sub(l.since), rateBuckets*rateBucket).Seconds()
-	if span < rateSettled.Seconds() && l.known > 0 || span < rateBucket.Seconds() {
-		return
+	if span := min(now.Sub(l.since), rateBuckets*rateBucket); span >= rateSettled {
+		l.known = l.bits() / span.Seconds()
 	}
+}
+
+// bits is how much came, as far back as is kept.
+func (l *layerRate) bits() float64 {
 	sum := 0.0
 	for _, bytes := range l.bytes {
 		sum += float64(bytes)
 	}
-	l.known = sum * 8 / span
+	return sum * 8
 }
 
 // grow follows what is known, once the encoder had the time to reach it. So
@@ -113,6 +116,20 @@ func (r *LayerRates) Rate(now time.Time, spatial, temporal int) (bps int64, flow
 		return 0, false
 	}
 	return r.sum(spatial, temporal, func(l *layerRate) float64 { return l.known }), now.Sub(top.last) < rateSilent
+}
+
+// AtLeast is how many bps that will be at least, by what came so far of a layer
+// whose rate is not known yet.
+func (r *LayerRates) AtLeast(spatial, temporal int) (bps int64) {
+	if spatial < 0 || spatial >= LayersMost || temporal < 0 || temporal >= TemporalMost {
+		return 0
+	}
+	return r.sum(spatial, temporal, func(l *layerRate) float64 {
+		if l.known > 0 {
+			return l.known
+		}
+		return l.bits() / rateSettled.Seconds()
+	})
 }
 
 // Grown is likewise the rate that the layer has when its encoder is given the

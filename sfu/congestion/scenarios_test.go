@@ -3,6 +3,7 @@ package congestion_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 )
@@ -115,7 +116,7 @@ func TestStepDown(t *testing.T) {
 		name     string
 		from, to float64
 		layer    int
-		freezes  int
+		freezes  float64
 		tcp      *tcpFlow
 	}{
 		{"3 Mbps to 1 Mbps", 3e6, 1e6, 1, 1, nil},
@@ -125,34 +126,49 @@ func TestStepDown(t *testing.T) {
 		{"3 Mbps to 1 Mbps after another flow", 3e6, 1e6, 1, 1, &tcpFlow{from: 5_000, to: 16_000}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			r := simulate(t, scenario{capacity: steps(tc.from, [2]float64{20, tc.to}), buffer: 1000, tcp: tc.tcp, seconds: 40})
-			r.log(20, 40)
-			down := r.falls(tc.layer, 20)
-			drained, grown := 1e9, false
-			for i, s := range r.between(20, 40) {
-				grown = grown || s.queue > 100
-				if grown && s.queue < 50 {
-					drained = float64(i) / 1000
-					break
-				}
+			// What a keyframe and the narrowing make of each other is chance: what is
+			// usual counts.
+			var down, drained, longest, freezes []float64
+			for seed := range uint64(9) {
+				r := simulate(t, scenario{capacity: steps(tc.from, [2]float64{20, tc.to}), buffer: 1000, tcp: tc.tcp, seconds: 40, seed: seed})
+				r.log(20, 40)
+				n, gap := r.freezes(20, 40)
+				down, drained = append(down, r.falls(tc.layer, 20)), append(drained, r.drained(20, 40))
+				freezes, longest = append(freezes, float64(n)), append(longest, gap)
 			}
-			if !grown {
-				drained = 0
+			t.Logf("down after %.2f s, queue drained after %.2f s, %.0f freezes, the longest %.0f ms", down, drained, freezes, longest)
+			if at := median(down); at > 1 {
+				t.Errorf("down only after %.2f s", at)
 			}
-			peak := r.delay(1, 20, 25)
-			n, longest := r.freezes(20, 40)
-			t.Logf("down after %.2f s, queue drained after %.2f s, peak delay %.0f ms, %d freezes, longest %.0f ms", down, drained, peak, n, longest)
-			if down > 1 {
-				t.Errorf("down only after %.2f s", down)
+			if n, gap := median(freezes), median(longest); n > tc.freezes || gap > 500 || slices.Max(longest) > 700 {
+				t.Errorf("%.0f freezes, the longest %.0f, once %.0f ms", n, gap, slices.Max(longest))
 			}
-			if n > tc.freezes || longest > 500 {
-				t.Errorf("%d freezes, the longest %.0f ms", n, longest)
-			}
-			if drained > 5 {
-				t.Errorf("the queue is there for %.1f s", drained)
+			if slices.Max(drained) > 5 {
+				t.Errorf("the queue is there for %.1f s", slices.Max(drained))
 			}
 		})
 	}
+}
+
+// drained is how long, in seconds, a queue of over 100 ms that comes up between
+// two times takes from the first of them until it is short again.
+func (r *run) drained(from, to float64) float64 {
+	grown := false
+	for i, s := range r.between(from, to) {
+		grown = grown || s.queue > 100
+		if grown && s.queue < 50 {
+			return float64(i) / 1000
+		}
+	}
+	if grown {
+		return math.Inf(1)
+	}
+	return 0
+}
+
+func median(values []float64) float64 {
+	slices.Sort(values)
+	return values[len(values)/2]
 }
 
 func TestStepUp(t *testing.T) {

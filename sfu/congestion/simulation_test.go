@@ -40,6 +40,7 @@ type scenario struct {
 	start          int64         // estimate; 0: the default
 	others         []int         // layers that other receivers have from the beginning
 	clockJumpAt    ms
+	seed           uint64
 }
 
 // The three simulcast layers of a camera.
@@ -85,7 +86,7 @@ type run struct {
 // simulate drives the real estimator, prober and allocator over the link.
 func simulate(t *testing.T, s scenario) *run {
 	t.Helper()
-	random := rand.New(rand.NewPCG(1, 2))
+	random := rand.New(rand.NewPCG(1+s.seed, 2))
 	defaults(&s)
 	l := &link{capacity: s.capacity, buffer: s.buffer, delay: s.delay, loss: s.loss, jitter: s.jitter, random: random}
 	e := congestion.NewEstimator(at(0), congestion.Config{Start: s.start})
