@@ -236,7 +236,7 @@ func (w *warpClient) read() {
 		}
 		b := buf[:n]
 		w.mu.Lock()
-		w.heard = true
+		w.heard = w.heard || n > 0 && b[0] < 64 // media is not waited for
 		w.mu.Unlock()
 		switch {
 		case n == 0:
@@ -311,6 +311,9 @@ func (w *warpClient) use(keys srtp.Keys, ours []byte, theirs, topic string, soon
 	if err != nil {
 		return err
 	}
+	w.mu.Lock()
+	w.at.said, w.at.saidTurns = time.Now(), w.turns
+	w.mu.Unlock()
 	channel, err := datachannel.Dial(association, 2, &datachannel.Config{Label: client.Reliable, LoggerFactory: quiet3rd})
 	if err != nil {
 		return err
@@ -319,13 +322,13 @@ func (w *warpClient) use(keys srtp.Keys, ours []byte, theirs, topic string, soon
 	if err != nil {
 		return err
 	}
-	w.mu.Lock()
-	w.at.said, w.at.saidTurns = time.Now(), w.turns
-	w.mu.Unlock()
+	arrived := make(chan struct{})
+	channel.OnBufferedAmountLow(sync.OnceFunc(func() { close(arrived) })) // at 0 unless told
 	if _, err := channel.Write(frame); err != nil {
 		return err
 	}
 	<-heard
+	<-arrived
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/hiroba-rtc/hiroba/signaling/client"
@@ -52,5 +53,50 @@ func TestWARP(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// The Go client as it comes, with what it does to be quick, has media and data,
+// and has them again on another path.
+func TestTheGoClientAsItComes(t *testing.T) {
+	_, url := runServer(t, overSFU)
+	voice := newSource(t, webrtc.MimeTypeOpus, []byte("voice"))
+	ann := enter(t, url, "tea", func(c *client.Config) {
+		c.API, c.Tracks = nil, []client.LocalTrack{{Track: voice.track, Source: "microphone"}}
+	})
+	bob := enter(t, url, "tea", func(c *client.Config) { c.API = nil })
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	hears := func(packets int) {
+		t.Helper()
+		bob.until("sound", func() bool {
+			for _, slot := range bob.packets {
+				if len(slot) >= packets {
+					return true
+				}
+			}
+			return false
+		})
+	}
+	hears(1)
+	for n := range 2 {
+		if err := bob.SendData(ctx, client.Reliable, fmt.Sprint(n), nil); err != nil {
+			t.Fatal(err)
+		}
+		ann.until("a frame", func() bool { return len(ann.frames) == n+1 })
+		if n == 1 {
+			break
+		}
+		before := bob.PeerConnection().RemoteDescription().SDP
+		if err := bob.Restart(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if lineOf(before, "ice-pwd") == lineOf(bob.PeerConnection().RemoteDescription().SDP, "ice-pwd") {
+			t.Error("it was no restart")
+		}
+		bob.mu.Lock()
+		bob.packets = map[string][]*rtp.Packet{}
+		bob.mu.Unlock()
+		hears(20)
 	}
 }

@@ -132,6 +132,9 @@ func (r *Room) insist(ctx context.Context, message func() *protocol.ClientMessag
 
 // accept applies the SFU's answer.
 func (r *Room) accept(sdp string) error {
+	if offered := r.pc.LocalDescription(); offered != nil {
+		r.prompt.agreed(offered.SDP, sdp)
+	}
 	err := r.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: sdp})
 	if err != nil {
 		return fmt.Errorf("client: the server's answer: %w", err)

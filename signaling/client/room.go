@@ -76,6 +76,7 @@ type Room struct {
 	config Config
 	link   *Link
 	pc     *webrtc.PeerConnection
+	prompt *prompt          // nil with an API of the application's
 	joined *protocol.Joined // as on entering
 
 	life    context.Context // ends when the Room is closed
