@@ -54,6 +54,13 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if task := os.Getenv(envFar); task != "" {
+		if err := farMain(task); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if addr := os.Getenv(envCrowd); addr != "" {
 		if err := crowdMain(addr); err != nil {
 			fmt.Fprintln(os.Stderr, err)

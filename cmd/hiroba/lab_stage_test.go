@@ -86,7 +86,7 @@ func openStage(t *testing.T) *stage {
 }
 
 // stopProgram has a program end, and waits for it.
-func stopProgram(t *testing.T, command *exec.Cmd) {
+func stopProgram(t testing.TB, command *exec.Cmd) {
 	t.Helper()
 	_ = command.Process.Signal(syscall.SIGTERM) // it may have ended
 	killing := time.AfterFunc(patience, func() { _ = command.Process.Kill() })

@@ -20,7 +20,7 @@ import (
 const envMain = "HIROBA_TEST_MAIN"
 
 // program is `hiroba` with arguments, as a process of its own.
-func program(t *testing.T, environ []string, args ...string) *exec.Cmd {
+func program(t testing.TB, environ []string, args ...string) *exec.Cmd {
 	t.Helper()
 	command := exec.Command(os.Args[0], args...)
 	command.Env = append(os.Environ(), append(environ, envMain+"=1")...)
@@ -37,7 +37,7 @@ func serveProgram(t *testing.T, environ ...string) (command *exec.Cmd, url strin
 
 // startProgram starts a command that serves and returns the address of its
 // page.
-func startProgram(t *testing.T, command *exec.Cmd) (url string) {
+func startProgram(t testing.TB, command *exec.Cmd) (url string) {
 	t.Helper()
 	out, err := command.StdoutPipe()
 	if err != nil {
