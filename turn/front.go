@@ -34,7 +34,7 @@ var (
 type front struct {
 	net.PacketConn
 	server    *Server
-	transport string
+	transport Transport
 	local     netip.Addr
 	closed    func(error) // called once, when reading has ended
 	ended     sync.Once
@@ -210,7 +210,7 @@ func (f *front) onAllocationDeleted(from, _ net.Addr, _, user, _ string) {
 // countAllocation keeps the count of a client. The library's timers run beside
 // its reader, so an end can be told before the beginning.
 func (f *front) countAllocation(from net.Addr, change int) {
-	f.server.counts.allocations.WithLabelValues(f.transport).Add(float64(change))
+	f.server.counts.allocations.WithLabelValues(string(f.transport)).Add(float64(change))
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	c := f.clients[addrPort(from)]

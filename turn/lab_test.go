@@ -55,7 +55,7 @@ func newLabWithTimeouts(t testing.TB, timeouts streamTimeouts, change func(*Conf
 	if l.port, err = port.Listen(port.Config{Host: loopback, Logger: quiet, Registerer: l.registry}); err != nil {
 		t.Fatal(err)
 	}
-	config := Config{TCP: l.port.TURNTCP(), Secret: secret, Logger: quiet, Registerer: l.registry}
+	config := Config{Listeners: []Listener{{l.port.TURNTCP(), TCP}}, Secret: secret, Logger: quiet, Registerer: l.registry}
 	var sfu sync.WaitGroup
 	for _, u := range l.port.UDP() {
 		config.UDP = append(config.UDP, u.TURN())

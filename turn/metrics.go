@@ -54,12 +54,6 @@ const (
 	authIntegrity = "integrity" // the password is wrong
 )
 
-// Where clients come in: the labels of hiroba_turn_allocations.
-const (
-	transportUDP = "udp"
-	transportTCP = "tcp"
-)
-
 // counts is what the server tells about itself. All label values are known
 // beforehand; every series exists from the start.
 type counts struct {
@@ -101,7 +95,7 @@ func newCounts(registerer prometheus.Registerer) *counts {
 		}, []string{"transport"}),
 		connections: factory.NewGauge(prometheus.GaugeOpts{
 			Name: "hiroba_turn_tcp_connections",
-			Help: "TCP connections of TURN clients that are open now.",
+			Help: "Connections of TURN clients over TCP, TLS and DTLS that are open now.",
 		}),
 		refusals: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "hiroba_turn_refusals_total",
@@ -114,8 +108,8 @@ func newCounts(registerer prometheus.Registerer) *counts {
 		toPeer:   direction("to_peer"),
 		fromPeer: direction("from_peer"),
 	}
-	for _, transport := range []string{transportUDP, transportTCP} {
-		c.allocations.WithLabelValues(transport)
+	for _, transport := range []Transport{UDP, TCP, TLS, DTLS} {
+		c.allocations.WithLabelValues(string(transport))
 	}
 	for _, reason := range refusalReasons {
 		c.refusals.WithLabelValues(reason)

@@ -27,7 +27,7 @@ const (
 // returns one whole message, each WriteTo sends one. An error ends it.
 type stream struct {
 	net.Conn
-	reader     *bufio.Reader
+	reader     *bufio.Reader // nil: each Read of Conn is a message
 	timeout    streamTimeouts
 	notReading atomic.Bool // the client, so it was cut off
 
@@ -40,8 +40,11 @@ type streamTimeouts struct {
 	allocate, silence, write time.Duration
 }
 
-func newStream(conn net.Conn, timeout streamTimeouts) *stream {
-	s := &stream{Conn: conn, reader: bufio.NewReaderSize(conn, streamBuffer), timeout: timeout}
+func newStream(conn net.Conn, transport Transport, timeout streamTimeouts) *stream {
+	s := &stream{Conn: conn, timeout: timeout}
+	if transport != DTLS {
+		s.reader = bufio.NewReaderSize(conn, streamBuffer)
+	}
 	s.setAllocated(false)
 	return s
 }
@@ -69,7 +72,7 @@ func (s *stream) isAllocated() bool {
 
 // ReadFrom waits for the next message.
 func (s *stream) ReadFrom(p []byte) (int, net.Addr, error) {
-	n, err := readFrame(s.reader, p)
+	n, err := s.readMessage(p)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -79,6 +82,13 @@ func (s *stream) ReadFrom(p []byte) (int, net.Addr, error) {
 	}
 	s.mu.Unlock()
 	return n, s.RemoteAddr(), nil
+}
+
+func (s *stream) readMessage(p []byte) (int, error) {
+	if s.reader == nil {
+		return s.Read(p)
+	}
+	return readFrame(s.reader, p)
 }
 
 // WriteTo sends one message to the client, whatever the address. A client that

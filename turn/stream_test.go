@@ -161,7 +161,7 @@ func TestSilentConnectionIsClosed(t *testing.T) {
 	relayed := allocate(t, newClient(t, "tcp", l.at(loopback)))
 	_ = relayed
 	eventually(t, "it is counted", func() bool { return l.refused(t, refusedSilent) == 1 })
-	eventually(t, "the allocation is gone", func() bool { return l.metric(t, "hiroba_turn_allocations", transportTCP) == 0 })
+	eventually(t, "the allocation is gone", func() bool { return l.metric(t, "hiroba_turn_allocations", string(TCP)) == 0 })
 }
 
 // An allocation that is given back leaves a connection without one.

@@ -39,9 +39,9 @@ type Config struct {
 	// UDP are sockets bound to one specific address each; relays for a client
 	// sit at the address that it reached. The server reads and closes them.
 	UDP []net.PacketConn
-	// TCP has the connections of clients over TCP; nil for none. The server
-	// closes it.
-	TCP net.Listener
+	// Listeners have the connections of clients over TCP, TLS and DTLS. The
+	// server closes them.
+	Listeners []Listener
 
 	// Secret is shared with whoever issues credentials; see authenticator.
 	Secret []byte
@@ -71,6 +71,26 @@ type Config struct {
 	Logger     *slog.Logger          // nil: slog.Default
 	Registerer prometheus.Registerer // nil: metrics are not registered
 }
+
+// Listener has connections of clients.
+type Listener struct {
+	net.Listener
+	// Transport is how clients come here. TCP and TLS carry a stream of bytes;
+	// what a connection over DTLS reads and writes at once is one datagram.
+	Transport Transport
+}
+
+// Transport is how a client reaches the server; as a string, a label of
+// metrics.
+type Transport string
+
+// The transports of RFC 8656, section 3.1.
+const (
+	UDP  Transport = "udp"
+	TCP  Transport = "tcp"
+	TLS  Transport = "tls"
+	DTLS Transport = "dtls"
+)
 
 // Limits bound what clients can make the server hold. Each 0 is its default.
 type Limits struct {
@@ -129,20 +149,25 @@ func start(config Config, timeouts streamTimeouts, now func() time.Time) (*Serve
 	s.counts = newCounts(config.Registerer)
 
 	for _, conn := range config.UDP {
-		if err := s.serve(conn, transportUDP, s.socketEnded); err != nil {
+		if err := s.serve(conn, UDP, s.socketEnded); err != nil {
 			return nil, errors.Join(fmt.Errorf("turn: serving UDP %v: %w", conn.LocalAddr(), err), s.Close())
 		}
 	}
-	if config.TCP != nil {
-		s.loops.Go(s.accept)
+	for _, listener := range config.Listeners {
+		s.loops.Go(func() { s.accept(listener) })
 	}
 	return s, nil
 }
 
 // complete fills in defaults and says what is wrong.
 func (c *Config) complete() error {
-	if len(c.UDP) == 0 && c.TCP == nil {
+	if len(c.UDP) == 0 && len(c.Listeners) == 0 {
 		return errors.New("turn: neither UDP nor TCP to serve")
+	}
+	for _, l := range c.Listeners {
+		if l.Transport != TCP && l.Transport != TLS && l.Transport != DTLS {
+			return fmt.Errorf("turn: the transport of listener %v is %q; it can be tcp, tls or dtls", l.Addr(), l.Transport)
+		}
 	}
 	for _, conn := range c.UDP {
 		if at := addrPort(conn.LocalAddr()); !at.IsValid() || at.Addr().IsUnspecified() {
@@ -185,7 +210,7 @@ func setDefault[T comparable](value *T, to T) {
 
 // serve starts a front. ended is called once when reading it has ended; when
 // serve fails, it is not.
-func (s *Server) serve(conn net.PacketConn, transport string, ended func(net.PacketConn, error)) error {
+func (s *Server) serve(conn net.PacketConn, transport Transport, ended func(net.PacketConn, error)) error {
 	f := &front{
 		PacketConn: conn,
 		server:     s,
@@ -226,21 +251,21 @@ func (s *Server) socketEnded(conn net.PacketConn, err error) {
 	}
 }
 
-// accept serves each TCP connection as a front of its own.
-func (s *Server) accept() {
+// accept serves each connection as a front of its own.
+func (s *Server) accept(listener Listener) {
 	for {
-		conn, err := s.config.TCP.Accept()
+		conn, err := listener.Accept()
 		if err != nil {
 			if !errors.Is(err, net.ErrClosed) {
-				s.log.Error("TURN over TCP stopped: no connection can be accepted", "err", err)
+				s.log.Error("TURN stopped at a listener: no connection can be accepted", "transport", listener.Transport, "address", listener.Addr(), "err", err)
 			}
 			return
 		}
-		s.welcome(conn)
+		s.welcome(conn, listener.Transport)
 	}
 }
 
-func (s *Server) welcome(conn net.Conn) {
+func (s *Server) welcome(conn net.Conn, transport Transport) {
 	source := limit.Network(addrPort(conn.RemoteAddr()).Addr())
 	if err := s.sources.Take(source); err != nil {
 		reason := refusedConnections
@@ -257,8 +282,8 @@ func (s *Server) welcome(conn net.Conn) {
 		s.counts.connections.Dec()
 		s.sources.Give(source)
 	}
-	stream := newStream(conn, s.timeouts)
-	err := s.serve(stream, transportTCP, func(_ net.PacketConn, err error) {
+	stream := newStream(conn, transport, s.timeouts)
+	err := s.serve(stream, transport, func(_ net.PacketConn, err error) {
 		if reason := stream.closeReason(err); reason != "" {
 			s.counts.refused(reason)
 		}
@@ -328,8 +353,8 @@ func (s *Server) announcedSelf(to netip.AddrPort, local netip.Addr) (self netip.
 // listener, and waits for everybody who read them. It is called once.
 func (s *Server) Close() error {
 	var err error
-	if s.config.TCP != nil {
-		err = s.config.TCP.Close()
+	for _, listener := range s.config.Listeners {
+		err = errors.Join(err, listener.Close())
 	}
 	s.mu.Lock()
 	fronts := s.fronts

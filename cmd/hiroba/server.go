@@ -156,7 +156,8 @@ func (s *server) assemble(config configs.Config, log *slog.Logger, registry *pro
 // addresses.
 func (s *server) startTURN(config configs.Config, secret []byte, log *slog.Logger, registry *prometheus.Registry) (*turn.Server, error) {
 	out := turn.Config{
-		TCP: s.port.TURNTCP(), Secret: secret, Advertise: config.Advertise,
+		Listeners: []turn.Listener{{Listener: s.port.TURNTCP(), Transport: turn.TCP}},
+		Secret:    secret, Advertise: config.Advertise,
 		RelayPortLow: config.TURN.RelayPorts.Low, RelayPortHigh: config.TURN.RelayPorts.High,
 		Limits: turn.Limits{AllocationsPerUser: config.TURN.AllocationsPerUser, Allocations: config.TURN.Allocations},
 		Logger: log, Registerer: registry,
