@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -23,13 +22,13 @@ type commands struct {
 	Health  healthCommand    `cmd:"" help:"Ask a running server whether it is well; for container health checks."`
 	Token   tokenCommand     `cmd:"" help:"Make an access token with one of the server's keys."`
 	Load    loadCommand      `cmd:"" help:"Load a server with many clients, and report how it fares."`
+	Doctor  doctorCommand    `cmd:"" help:"Try each way to reach a server, and say what to open or change."`
 	Version kong.VersionFlag `help:"Print the version."`
 }
 
 func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "hiroba:", err)
-		os.Exit(1)
+	if code := exit(run(), os.Stderr); code != 0 {
+		os.Exit(code)
 	}
 }
 
@@ -49,6 +48,8 @@ func run() error {
 		return err
 	}
 	command, err := parser.Parse(os.Args[1:])
-	parser.FatalIfErrorf(err)
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
 	return command.Run()
 }

@@ -164,7 +164,13 @@ func dialSSE(ctx context.Context, p place) (carrier, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A proxy may hold the stream back for ever; what was opened outlives ctx.
+	inTime := context.AfterFunc(ctx, r.end)
 	response, err := r.get("text/event-stream", "")
+	if !inTime() && err == nil {
+		_ = response.Body.Close()
+		err = ctx.Err()
+	}
 	if err != nil {
 		r.end()
 		return nil, err

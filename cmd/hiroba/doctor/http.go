@@ -1,0 +1,49 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/netip"
+	"time"
+)
+
+// bodyLimit is how much of an answer is read.
+const bodyLimit = 8 << 10
+
+// http asks whether the server is well, and learns where its name leads to and
+// what its clock shows.
+func (e *exam) http(ctx context.Context) (finding, error) {
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
+		if at, err := netip.ParseAddrPort(info.Conn.RemoteAddr().String()); err == nil {
+			e.learn(func(f *facts) { f.reached = netip.AddrPortFrom(at.Addr().Unmap(), at.Port()) })
+		}
+	}})
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, e.server.web.JoinPath("healthz").String(), nil)
+	if err != nil {
+		return finding{}, err
+	}
+	asked := time.Now()
+	response, err := e.requests.Do(request)
+	if err != nil {
+		return finding{}, err
+	}
+	defer response.Body.Close()
+	e.clock(response.Header.Get("Date"), asked, time.Now())
+	body, err := io.ReadAll(io.LimitReader(response.Body, bodyLimit))
+	if err != nil {
+		return finding{}, err
+	}
+	if response.StatusCode != http.StatusOK || string(body) != "ok\n" {
+		return finding{}, &failure{Answer, fmt.Errorf("%s was answered %s: %.60q", request.URL.Path, response.Status, body)}
+	}
+	return finding{detail: response.Proto + " at " + e.reached()}, nil
+}
+
+func (e *exam) reached() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.facts.reached.String()
+}
