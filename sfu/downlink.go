@@ -20,6 +20,8 @@ const (
 	// unheard is after how long a client that should report and does not is
 	// taken for one that never will.
 	unheard = 2 * time.Second
+	// guessFor is how long that goes on at most. Probing takes less.
+	guessFor = time.Second
 	// audioRate is what a slot with audio takes, headers included, redRate what
 	// redundancy adds, in bit/s.
 	audioRate = 60_000
@@ -173,13 +175,20 @@ func (d *downlink) allocate(now time.Time) {
 	d.estimator.Want(decided.Wanted)
 	for i, o := range d.shown {
 		target := decided.Targets[i]
-		if i == 0 && !padding && target == congestion.Paused {
-			// Only by sending can it be known here what the way carries.
+		if i == 0 && target == congestion.Paused && (!padding || d.guessing(now)) {
+			// Only by sending can it be known here what the way carries; or it is,
+			// but nobody waits for a first picture until it is known.
 			target = min(0, len(d.slots[i].Layers)-1)
 		}
 		o.compare(d.slots[i].Layers, target, decided.Best[i])
 		o.choose(now, d.slots[i].Layers, target, decided.Rooms[i])
 	}
+}
+
+// guessing says that the way was just begun with, and that nothing was seen yet
+// to tell that it carries less than it was taken for.
+func (d *downlink) guessing(now time.Time) bool {
+	return (d.since.IsZero() || now.Sub(d.since) < guessFor) && d.estimator.Estimate() >= startRate
 }
 
 // slot is a slot as allocation sees it.

@@ -40,36 +40,15 @@ func TestMain(m *testing.M) {
 		main()
 		os.Exit(0)
 	}
-	if task := os.Getenv(envClients); task != "" {
-		if err := benchClients(task); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+	for name, run := range map[string]func(string) error{
+		envClients: benchClients, envFloor: floorMain, envSinks: sinksMain,
+		envLabReceiver: labReceiverMain, envFar: farMain, envCrowd: crowdMain, envHall: hallMain,
+	} {
+		task := os.Getenv(name)
+		if task == "" {
+			continue
 		}
-		os.Exit(0)
-	}
-	if task := os.Getenv(envLabReceiver); task != "" {
-		if err := labReceiverMain(task); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	if task := os.Getenv(envFar); task != "" {
-		if err := farMain(task); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	if addr := os.Getenv(envCrowd); addr != "" {
-		if err := crowdMain(addr); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	if url := os.Getenv(envHall); url != "" {
-		if err := hallMain(url); err != nil {
+		if err := run(task); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -106,7 +106,7 @@ func (c *loadCommand) gauge(ctx context.Context, plan load.Plan, progress io.Wri
 	if c.PID != 0 {
 		gauge = load.Process(c.PID)
 	}
-	if err := gauge.Try(ctx); err != nil {
+	if _, err := gauge.Read(ctx); err != nil {
 		fmt.Fprintf(progress, "What the server uses is not known: %v\n", err)
 		return nil
 	}

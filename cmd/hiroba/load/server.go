@@ -3,10 +3,8 @@ package load
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -28,37 +26,13 @@ type Gauge struct {
 	Source string
 }
 
-// Process reads the usage of a process on this machine from /proc.
+// Process reads the usage of a process on this machine, which is Linux.
 func Process(pid int) Gauge {
 	return Gauge{
 		read:   func(context.Context) (Usage, error) { return processUsage(pid) },
 		cheap:  true,
 		Source: fmt.Sprintf("process %d", pid),
 	}
-}
-
-// ticksPerSecond is what /proc counts CPU time in (USER_HZ), on all Linux
-// systems.
-const ticksPerSecond = 100
-
-func processUsage(pid int) (Usage, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return Usage{}, fmt.Errorf("process %d cannot be looked at: %w", pid, err)
-	}
-	// The name may have spaces and brackets in it.
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	const utime, stime, resident = 11, 12, 21 // less the two before
-	if len(fields) <= resident {
-		return Usage{}, fmt.Errorf("/proc/%d/stat has %d fields; more were expected", pid, len(fields))
-	}
-	user, err1 := strconv.ParseUint(fields[utime], 10, 63)
-	system, err2 := strconv.ParseUint(fields[stime], 10, 63)
-	pages, err3 := strconv.ParseUint(fields[resident], 10, 63)
-	if err := errors.Join(err1, err2, err3); err != nil {
-		return Usage{}, fmt.Errorf("/proc/%d/stat: %w", pid, err)
-	}
-	return Usage{CPU: time.Duration(user+system) * time.Second / ticksPerSecond, Resident: pages * uint64(os.Getpagesize())}, nil
 }
 
 // Metrics reads the usage of a server from its /metrics.
@@ -105,8 +79,5 @@ func metricsUsage(ctx context.Context, url string) (u Usage, err error) {
 	return u, nil
 }
 
-// Try says why the gauge cannot be read; nil if it can.
-func (g *Gauge) Try(ctx context.Context) error {
-	_, err := g.read(ctx)
-	return err
-}
+// Read is what the server has used by now.
+func (g *Gauge) Read(ctx context.Context) (Usage, error) { return g.read(ctx) }
