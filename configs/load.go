@@ -13,11 +13,16 @@ import (
 
 const envPrefix = "HIROBA_"
 
-// Variables that begin like a setting's but are none.
-const (
-	envFile     = envPrefix + "CONFIG"   // the file to read when no flag names one
-	envChromium = envPrefix + "CHROMIUM" // the browser of the project's own tests
-)
+// envFile names the file to read when no flag does.
+const envFile = envPrefix + "CONFIG"
+
+// others are variables that begin like a setting's but are none.
+var others = []string{
+	envFile,
+	envPrefix + "CHROMIUM",      // the browser of the project's own tests
+	envPrefix + "TOKEN",         // what `hiroba doctor` gets in with
+	envPrefix + "TURN_PASSWORD", // the same
+}
 
 // standardFiles are read when no file is named: the first that is there.
 var standardFiles = []string{"/etc/hiroba/hiroba.yaml", "hiroba.yaml"}
@@ -131,7 +136,7 @@ func settings(environ []string) map[string]string {
 
 func (l *loader) readEnviron(environ map[string]string) {
 	for _, name := range slices.Sorted(maps.Keys(environ)) {
-		if name == envFile || name == envChromium {
+		if slices.Contains(others, name) {
 			continue
 		}
 		setting, known := lookup(func(s Setting) bool { return s.Env() == name })

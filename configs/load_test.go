@@ -75,7 +75,7 @@ func TestLaterSourcesOverrideEarlierOnes(t *testing.T) {
 	file := write(t, "port: 1\nheartbeat: 11s\nlog:\n  level: warn\n")
 	config, err := configs.Load(configs.Sources{
 		File:    file,
-		Environ: []string{"PATH=/bin", "HIROBA_PORT=2", "HIROBA_HEARTBEAT=12s", "HIROBA_SFU_WORKERS=", "HIROBA_CHROMIUM=/bin/true"},
+		Environ: []string{"PATH=/bin", "HIROBA_PORT=2", "HIROBA_HEARTBEAT=12s", "HIROBA_SFU_WORKERS=", "HIROBA_CHROMIUM=/bin/true", "HIROBA_TOKEN=a.b.c"},
 		Flags:   map[string]string{"port": "3"},
 	})
 	if err != nil {

@@ -46,7 +46,10 @@ func countFields(of reflect.Type) int {
 }
 
 func TestNamesAreUniqueInEverySpelling(t *testing.T) {
-	seen := map[string]bool{envFile: true, envChromium: true}
+	seen := map[string]bool{}
+	for _, name := range others {
+		seen[name] = true
+	}
 	for _, setting := range table {
 		for _, name := range []string{setting.Name, setting.Env(), "--" + setting.Flag(), "folded " + fold(setting.Name)} {
 			if seen[name] {

@@ -23,6 +23,7 @@ type commands struct {
 	Token   tokenCommand     `cmd:"" help:"Make an access token with one of the server's keys."`
 	Load    loadCommand      `cmd:"" help:"Load a server with many clients, and report how it fares."`
 	Doctor  doctorCommand    `cmd:"" help:"Try each way to reach a server, and say what to open or change."`
+	TURN    turnCommand      `cmd:"" name:"turn" help:"The relay alone."`
 	Version kong.VersionFlag `help:"Print the version."`
 }
 

@@ -12,7 +12,7 @@ import (
 func (e *exam) address() {
 	e.mu.Lock()
 	seen := e.facts
-	media := e.results[Media].State
+	media := e.state(Media)
 	e.mu.Unlock()
 	if len(seen.candidates) == 0 {
 		e.skip(NotTried, "no answer to a join told of them", Address)

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -26,7 +27,7 @@ func Run(ctx context.Context, plan Plan, tell func(Result)) (*Report, error) {
 	defer transport.CloseIdleConnections()
 	e := &exam{
 		plan: plan, tell: tell, room: plan.room(strings.ToLower(rand.Text()[:8])),
-		requests: &http.Client{Transport: transport}, results: map[Leg]Result{},
+		requests: &http.Client{Transport: transport},
 	}
 	if plan.URL != "" {
 		e.server, _ = plan.server() // checked
@@ -52,7 +53,7 @@ type exam struct {
 	requests *http.Client
 
 	mu      sync.Mutex // guards all below, and is held while tell is called
-	results map[Leg]Result
+	results []Result
 	facts   facts
 }
 
@@ -102,7 +103,7 @@ func (e *exam) note(r Result) {
 	r.Title = r.Leg.Title()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.results[r.Leg] = r
+	e.results = append(e.results, r)
 	if e.tell != nil {
 		e.tell(r)
 	}
@@ -155,11 +156,10 @@ func (e *exam) report(interrupted bool) *Report {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	r := &Report{URL: e.plan.URL, OK: !interrupted, Interrupted: interrupted}
-	for _, leg := range order {
-		result, ok := e.results[leg]
-		if !ok {
-			continue
-		}
+	slices.SortStableFunc(e.results, func(a, b Result) int {
+		return cmp.Or(slices.Index(order, a.Leg)-slices.Index(order, b.Leg), cmp.Compare(a.Target, b.Target))
+	})
+	for _, result := range e.results {
 		if result.State == Fails {
 			r.OK = false
 		}
@@ -174,11 +174,19 @@ func (e *exam) report(interrupted bool) *Report {
 // situation is what advice depends on beside the leg itself; with the lock held.
 func (e *exam) situation() situation {
 	s := situation{server: e.server, issued: e.facts.issued, secretless: e.facts.secretless, candidates: e.facts.candidates, reached: e.facts.reached, works: map[Leg]bool{}}
-	for leg, r := range e.results {
-		if slices.Contains([]State{Works, Limited}, r.State) {
-			s.works[leg] = true
+	for _, r := range e.results {
+		if r.State == Works || r.State == Limited {
+			s.works[r.Leg] = true
 		}
 	}
-	s.misplaced = e.results[Address].State == Fails
+	s.misplaced = e.state(Address) == Fails
 	return s
+}
+
+// state is what became of a leg of which there is one; with the lock held.
+func (e *exam) state(leg Leg) State {
+	if i := slices.IndexFunc(e.results, func(r Result) bool { return r.Leg == leg }); i >= 0 {
+		return e.results[i].State
+	}
+	return NotTried
 }

@@ -20,7 +20,7 @@ type Report struct {
 func (r *Report) Write(to io.Writer) error {
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
 	for _, leg := range r.Legs {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", leg.Title, leg.State, leg.time(), leg.Detail)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", leg.Title, leg.State, leg.time(), leg.where())
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -57,9 +57,20 @@ func (r *Report) advice() string {
 	return out.String()
 }
 
+// where is the detail, with the address that it is about.
+func (r Result) where() string {
+	switch r.Leg {
+	case TURNUDP, TURNTCP, TURNTLS, TURNDTLS: // there may be several
+		if r.Target != "" {
+			return r.Target + ": " + r.Detail
+		}
+	}
+	return r.Detail
+}
+
 // Line is a result as a line for a person who waits.
 func (r Result) Line() string {
-	return strings.TrimRight(fmt.Sprintf("%-28s %-12s %8s  %s", r.Title, r.State, r.time(), r.Detail), " ")
+	return strings.TrimRight(fmt.Sprintf("%-28s %-12s %8s  %s", r.Title, r.State, r.time(), r.where()), " ")
 }
 
 // time is how long it took, as far as that means something.

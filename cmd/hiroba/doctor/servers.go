@@ -16,6 +16,9 @@ import (
 // credentialTTL is how long credentials of the plan's secret are good.
 const credentialTTL = 5 * time.Minute
 
+// maxPorts is how many ways of one kind to a TURN server are tried.
+const maxPorts = 4
+
 // relayLegs are the legs of TURN, by scheme and transport of their URL (RFC 7065).
 var relayLegs = map[stun.SchemeType]map[stun.ProtoType]Leg{
 	stun.SchemeTypeTURN:  {stun.ProtoTypeUDP: TURNUDP, stun.ProtoTypeTCP: TURNTCP},
@@ -25,7 +28,7 @@ var relayLegs = map[stun.SchemeType]map[stun.ProtoType]Leg{
 // relayServers is where STUN and TURN are, and with which credentials.
 type relayServers struct {
 	stun  string // host:port
-	turns map[Leg]relayAt
+	turns map[Leg][]relayAt
 }
 
 // relayAt is one way to a TURN server.
@@ -36,7 +39,7 @@ type relayAt struct {
 
 // offered reads what a server tells of ICE servers.
 func (e *exam) offered(list []*protocol.IceServer) relayServers {
-	out := relayServers{turns: map[Leg]relayAt{}}
+	out := relayServers{turns: map[Leg][]relayAt{}}
 	for _, s := range list {
 		for _, text := range s.GetUrls() {
 			uri, err := stun.ParseURI(text)
@@ -48,8 +51,8 @@ func (e *exam) offered(list []*protocol.IceServer) relayServers {
 			switch {
 			case uri.Scheme == stun.SchemeTypeSTUN && out.stun == "":
 				out.stun = at.address
-			case isTURN && out.turns[leg].address == "":
-				out.turns[leg] = e.with(at)
+			case isTURN && len(out.turns[leg]) < maxPorts:
+				out.turns[leg] = append(out.turns[leg], e.with(at))
 			}
 		}
 	}
@@ -60,9 +63,9 @@ func (e *exam) offered(list []*protocol.IceServer) relayServers {
 // alone is what a TURN server without a Hiroba around it is to offer.
 func (e *exam) alone() relayServers {
 	at := e.with(relayAt{host: e.server.host, address: e.server.address()})
-	out := relayServers{stun: at.address, turns: map[Leg]relayAt{TURNUDP: at, TURNTCP: at}}
+	out := relayServers{stun: at.address, turns: map[Leg][]relayAt{TURNUDP: {at}, TURNTCP: {at}}}
 	if e.server.secure {
-		out = relayServers{turns: map[Leg]relayAt{TURNTLS: at, TURNDTLS: at}}
+		out = relayServers{turns: map[Leg][]relayAt{TURNTLS: {at}, TURNDTLS: {at}}}
 	}
 	if at.username == "" {
 		e.learn(func(f *facts) { f.secretless = true })
@@ -91,12 +94,13 @@ func (e *exam) relays(ctx context.Context, servers relayServers) {
 		legs.Go(func() { e.stun(ctx, e.server.address()) })
 	}
 	for _, leg := range []Leg{TURNUDP, TURNTCP, TURNTLS, TURNDTLS} {
-		at, ok := servers.turns[leg]
-		switch {
-		case ok:
+		for _, at := range servers.turns[leg] {
 			legs.Go(func() {
 				e.try(ctx, leg, at.address, func(ctx context.Context) (finding, error) { return e.relay(ctx, leg, at) })
 			})
+		}
+		switch {
+		case len(servers.turns[leg]) > 0:
 		case e.server.web != nil && len(servers.turns) == 0:
 			e.skip(NotOffered, "the server offers no relay (turn.enabled)", leg)
 		case e.server.web != nil:
