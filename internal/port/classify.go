@@ -10,10 +10,13 @@ type protocol uint8
 const (
 	undecided protocol = iota // more bytes are needed
 	unknown
-	protocolTLS // named, so that it can be counted: nothing here speaks it yet
+	protocolTLS // a handshake begins; what is inside is told after it
 	protocolHTTP
 	protocolICE
 	protocolTURN
+	protocolHTTPS // inside of TLS
+	protocolTURNS // inside of TLS
+	protocolACME  // a TLS handshake that was all (RFC 8737)
 )
 
 // streamPeek is how many bytes decide what a TCP connection is: the two of an

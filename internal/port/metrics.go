@@ -9,7 +9,9 @@ import (
 
 // Why a TCP connection was closed instead of handed on.
 const (
-	refusedTLS              = "tls"                // begins like TLS
+	refusedTLS              = "tls"                // begins like TLS, and there is no certificate
+	refusedTLSTimeout       = "tls_timeout"        // did not finish the TLS handshake in time
+	refusedTLSFailed        = "tls_failed"         // no common version, no certificate for it, or no TLS at all
 	refusedUnknown          = "unknown"            // begins like nothing we speak
 	refusedSilent           = "silent"             // did not say what it is in time
 	refusedGone             = "gone"               // closed before it said what it is
@@ -41,7 +43,7 @@ func newCounts(registerer prometheus.Registerer, sockets []*udp.Socket) *counts 
 	c := &counts{
 		connections: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "hiroba_port_tcp_connections_total",
-			Help: "TCP connections handed on, by what their first bytes said they carry.",
+			Help: "TCP connections handed on, by what they carry.",
 		}, []string{"protocol"}),
 		refusals: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "hiroba_port_tcp_refusals_total",
@@ -54,7 +56,7 @@ func newCounts(registerer prometheus.Registerer, sockets []*udp.Socket) *counts 
 	}
 	// Every series is there from the start, so that a rate over it has a zero
 	// to begin from.
-	for _, reason := range []string{refusedTLS, refusedUnknown, refusedSilent, refusedGone,
+	for _, reason := range []string{refusedTLS, refusedTLSTimeout, refusedTLSFailed, refusedUnknown, refusedSilent, refusedGone,
 		refusedWaiting, refusedWaitingPerSource, refusedICE, refusedICEPerSource, refusedNotAccepted} {
 		c.refusals.WithLabelValues(reason)
 	}
@@ -67,7 +69,10 @@ func newCounts(registerer prometheus.Registerer, sockets []*udp.Socket) *counts 
 	return c
 }
 
-var protocolNames = map[protocol]string{protocolHTTP: "http", protocolICE: "ice", protocolTURN: "turn"}
+var protocolNames = map[protocol]string{
+	protocolHTTP: "http", protocolICE: "ice", protocolTURN: "turn",
+	protocolHTTPS: "https", protocolTURNS: "turns", protocolACME: "acme",
+}
 
 func (c *counts) accepted(p protocol)   { c.connections.WithLabelValues(protocolNames[p]).Inc() }
 func (c *counts) refused(reason string) { c.refusals.WithLabelValues(reason).Inc() }

@@ -1,7 +1,8 @@
 // Package port is the one TCP port and the one UDP port of the same number
 // that all protocols of a server share, so that a firewall needs one rule.
 // What a connection or a datagram carries is told by its first bytes: HTTP,
-// ICE-TCP and TURN on TCP; ICE with its media, STUN and TURN on UDP.
+// ICE-TCP, TURN and TLS on TCP, and inside of TLS again HTTP and TURN; ICE with
+// its media, STUN, TURN and DTLS with TURN inside on UDP.
 //
 // Nothing is decided here about who may do what, and nothing is answered. What
 // strangers can make the package hold is bounded, and everything that is
@@ -9,11 +10,13 @@
 package port
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,8 +42,25 @@ type Config struct {
 	// Port is the number for TCP and UDP; 0 takes one that is free for both.
 	Port int
 
+	// Extra are further numbers to listen on.
+	Extra []Extra
+
+	// TLS has the certificates, by its GetCertificate; nil for no TLS. The
+	// versions and protocols to speak are added. With acme-tls/1 among its
+	// NextProtos it answers challenges.
+	TLS *tls.Config
+
 	Logger     *slog.Logger          // nil: slog.Default
 	Registerer prometheus.Registerer // nil: metrics are not registered
+}
+
+// Extra is a further number to listen on, for networks that let only some
+// through. What is there on TCP is told apart as on the port itself. UDP there
+// is for STUN and TURN: media has a port already, and each further socket would
+// be one more candidate for every client to check.
+type Extra struct {
+	Port     int
+	TCP, UDP bool
 }
 
 // Port is an open port. Its methods are safe for concurrent use.
@@ -48,6 +68,7 @@ type Port struct {
 	number int
 	tcp    *tcp
 	udp    []*UDP
+	extra  []*UDP
 }
 
 // attempts is how often Listen looks for a number that is free for TCP and for
@@ -68,11 +89,10 @@ func Listen(config Config) (*Port, error) {
 		return nil, err
 	}
 	for range attempts {
-		var listener *net.TCPListener
-		var sockets []*udp.Socket
-		listener, sockets, err = bind(config, addrs)
+		var bound binding
+		bound, err = bind(config, addrs)
 		if err == nil {
-			return start(config, listener, sockets), nil
+			return start(config, bound), nil
 		}
 		if config.Port != 0 || !errors.Is(err, syscall.EADDRINUSE) {
 			return nil, err
@@ -81,23 +101,65 @@ func Listen(config Config) (*Port, error) {
 	return nil, fmt.Errorf("port: found no number that is free for TCP and UDP in %d tries: %w", attempts, err)
 }
 
-// bind opens all sockets, or none.
-func bind(config Config, addrs []netip.Addr) (*net.TCPListener, []*udp.Socket, error) {
-	tcpAddr := &net.TCPAddr{IP: config.Host.AsSlice(), Zone: config.Host.Zone(), Port: config.Port}
-	listener, err := net.ListenTCP("tcp", tcpAddr)
-	if err != nil {
-		return nil, nil, explain("TCP", tcpAddr.String(), err)
-	}
-	number := uint16(listener.Addr().(*net.TCPAddr).Port)
-	sockets, err := bindUDP(addrs, number, config.Logger)
-	if err != nil {
-		_ = listener.Close()
-		return nil, nil, err
-	}
-	return listener, sockets, nil
+// binding is all that a port has open.
+type binding struct {
+	tcp   []*net.TCPListener // the port's own first
+	udp   []*udp.Socket      // of the port itself
+	extra []*udp.Socket
 }
 
-func bindUDP(addrs []netip.Addr, number uint16, log *slog.Logger) ([]*udp.Socket, error) {
+func (b *binding) close() {
+	for _, l := range b.tcp {
+		_ = l.Close()
+	}
+	for _, s := range slices.Concat(b.udp, b.extra) {
+		_ = s.Close()
+	}
+}
+
+// bind opens all sockets, or none.
+func bind(config Config, addrs []netip.Addr) (b binding, err error) {
+	defer func() {
+		if err != nil {
+			b.close()
+		}
+	}()
+	if err := b.listen(config.Host, config.Port, "port"); err != nil {
+		return b, err
+	}
+	number := b.tcp[0].Addr().(*net.TCPAddr).Port
+	if b.udp, err = bindUDP(addrs, uint16(number), "port", config.Logger); err != nil {
+		return b, err
+	}
+	for _, extra := range config.Extra {
+		if extra.TCP {
+			if err := b.listen(config.Host, extra.Port, "listen"); err != nil {
+				return b, err
+			}
+		}
+		if extra.UDP {
+			sockets, err := bindUDP(addrs, uint16(extra.Port), "listen", config.Logger)
+			if err != nil {
+				return b, err
+			}
+			b.extra = append(b.extra, sockets...)
+		}
+	}
+	return b, nil
+}
+
+// listen opens a TCP port. key is the setting that says which.
+func (b *binding) listen(host netip.Addr, number int, key string) error {
+	at := &net.TCPAddr{IP: host.AsSlice(), Zone: host.Zone(), Port: number}
+	listener, err := net.ListenTCP("tcp", at)
+	if err != nil {
+		return explain("TCP", at.String(), key, err)
+	}
+	b.tcp = append(b.tcp, listener)
+	return nil
+}
+
+func bindUDP(addrs []netip.Addr, number uint16, key string, log *slog.Logger) ([]*udp.Socket, error) {
 	var sockets []*udp.Socket
 	var failed error
 	for _, addr := range addrs {
@@ -111,13 +173,13 @@ func bindUDP(addrs []netip.Addr, number uint16, log *slog.Logger) ([]*udp.Socket
 			// Listed a moment ago, but gone meanwhile, or IPv6 and still
 			// being checked for duplicates (RFC 4862). The others will do.
 			log.Warn("a local address cannot be used; going on without it", "addr", addr, "err", err)
-			failed = explain("UDP", at.String(), err)
+			failed = explain("UDP", at.String(), key, err)
 			continue
 		}
 		for _, s := range sockets {
 			_ = s.Close()
 		}
-		return nil, explain("UDP", at.String(), err)
+		return nil, explain("UDP", at.String(), key, err)
 	}
 	if len(sockets) == 0 {
 		return nil, failed
@@ -125,29 +187,37 @@ func bindUDP(addrs []netip.Addr, number uint16, log *slog.Logger) ([]*udp.Socket
 	return sockets, nil
 }
 
-// explain says what to do about a socket that could not be had.
-func explain(network, addr string, err error) error {
-	advice := `change "host" or "port"`
+// explain says what to do about a socket that could not be had. key is the
+// setting that asks for it.
+func explain(network, addr, key string, err error) error {
+	advice := fmt.Sprintf(`change "host" or %q`, key)
 	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
+	case errors.Is(err, syscall.EADDRINUSE) && key == "port":
 		advice = `another program has it; stop that one, or set "port" to another number (0 takes any free one)`
+	case errors.Is(err, syscall.EADDRINUSE):
+		advice = fmt.Sprintf("another program has it; stop that one, or leave the number out of %q", key)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		advice = `this machine has no such address; set "host" to one it has, or to 0.0.0.0 for all of them`
 	case errors.Is(err, syscall.EACCES):
-		advice = `the system reserves low numbers; set "port" to 1024 or more, or give the program the right to them (CAP_NET_BIND_SERVICE)`
+		advice = fmt.Sprintf("the system reserves low numbers; set %q to 1024 or more, or give the program the right to them (CAP_NET_BIND_SERVICE)", key)
 	}
 	return fmt.Errorf("port: cannot listen on %s %s: %w: %s", network, addr, err, advice)
 }
 
-func start(config Config, listener *net.TCPListener, sockets []*udp.Socket) *Port {
-	tellBuffers(config.Logger, sockets[0].Buffers)
-	counts := newCounts(config.Registerer, sockets)
+func start(config Config, bound binding) *Port {
+	tellBuffers(config.Logger, bound.udp[0].Buffers)
+	counts := newCounts(config.Registerer, slices.Concat(bound.udp, bound.extra))
 	p := &Port{
-		number: listener.Addr().(*net.TCPAddr).Port,
-		tcp:    newTCP(listener, peekTimeout, counts, config.Logger),
+		number: bound.tcp[0].Addr().(*net.TCPAddr).Port,
+		tcp:    newTCP(bound.tcp, config.TLS, timeouts{peekTimeout, handshakeTimeout}, counts, config.Logger),
 	}
-	for _, socket := range sockets {
+	for _, socket := range bound.udp {
 		p.udp = append(p.udp, newUDP(socket, counts))
+	}
+	for _, socket := range bound.extra {
+		u := newUDP(socket, counts)
+		_ = u.ICE().Close() // so that TURN reads the socket itself
+		p.extra = append(p.extra, u)
 	}
 	return p
 }
@@ -155,7 +225,9 @@ func start(config Config, listener *net.TCPListener, sockets []*udp.Socket) *Por
 // Port is the number, of TCP and UDP alike.
 func (p *Port) Port() int { return p.number }
 
-// HTTP has the connections that begin with an HTTP method.
+// HTTP has the connections that begin with an HTTP method, in the clear and
+// inside of TLS. Those that agreed on a version of HTTP by ALPN are *tls.Conn;
+// the others have its ConnectionState.
 func (p *Port) HTTP() net.Listener { return p.tcp.http }
 
 // ICETCP has the connections that begin with a framed STUN message (RFC 6544).
@@ -164,15 +236,23 @@ func (p *Port) ICETCP() net.Listener { return p.tcp.ice }
 // TURNTCP has the connections that begin with a bare STUN message.
 func (p *Port) TURNTCP() net.Listener { return p.tcp.turn }
 
+// TURNTLS has the connections that begin with a STUN message inside of TLS, or
+// said by ALPN that they will (RFC 7443).
+func (p *Port) TURNTLS() net.Listener { return p.tcp.turns }
+
 // UDP has one element per local address. The slice is the caller's to read.
 func (p *Port) UDP() []*UDP { return p.udp }
+
+// ExtraUDP has one element per local address and number of Extra. Only the side
+// of TURN is open.
+func (p *Port) ExtraUDP() []*UDP { return p.extra }
 
 // Close closes everything that the port opened and waits for what it started.
 // TCP connections that somebody accepted are theirs to close. It is called
 // once, after the owners of the protocols have ended.
 func (p *Port) Close() error {
 	err := p.tcp.close()
-	for _, u := range p.udp {
+	for _, u := range slices.Concat(p.udp, p.extra) {
 		err = errors.Join(err, u.close())
 	}
 	return err

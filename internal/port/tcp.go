@@ -1,6 +1,7 @@
 package port
 
 import (
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -36,44 +37,59 @@ const acceptRetry = 100 * time.Millisecond
 // tcp accepts connections and hands each to the listener of its protocol. It
 // owns the connections that have not said yet what they are.
 type tcp struct {
-	listener *net.TCPListener
-	http     *listener
-	ice      *listener
-	turn     *listener
-	timeout  time.Duration // peekTimeout, but for tests
-	counts   *counts
-	log      *slog.Logger
-	sources  *limit.Counter[netip.Addr] // of connections that wait
-	iceConns *limit.Counter[netip.Addr]
-	done     chan struct{}
-	wg       sync.WaitGroup
+	listeners []*net.TCPListener
+	http      *listener
+	ice       *listener
+	turn      *listener
+	turns     *listener
+	secure    *tls.Config // nil without a certificate
+	timeouts  timeouts
+	counts    *counts
+	log       *slog.Logger
+	sources   *limit.Counter[netip.Addr] // of connections that wait
+	iceConns  *limit.Counter[netip.Addr]
+	done      chan struct{}
+	wg        sync.WaitGroup
 
 	mu      sync.Mutex // guards waiting; nil once closed
 	waiting map[*net.TCPConn]struct{}
 }
 
-func newTCP(l *net.TCPListener, timeout time.Duration, counts *counts, log *slog.Logger) *tcp {
+// timeouts are how long a stranger may take, but for tests peekTimeout and
+// handshakeTimeout.
+type timeouts struct {
+	peek, handshake time.Duration
+}
+
+// newTCP accepts from several listeners alike. The first one's address is the
+// one that all protocols are told.
+func newTCP(listeners []*net.TCPListener, secure *tls.Config, timeouts timeouts, counts *counts, log *slog.Logger) *tcp {
+	addr := listeners[0].Addr()
 	t := &tcp{
-		listener: l,
-		http:     newListener(l.Addr()),
-		ice:      newListener(l.Addr()),
-		turn:     newListener(l.Addr()),
-		timeout:  timeout,
-		counts:   counts,
-		log:      log,
-		sources:  limit.New[netip.Addr](maxWaiting, maxWaitingPerSource),
-		iceConns: limit.New[netip.Addr](maxICE, maxICEPerSource),
-		done:     make(chan struct{}),
-		waiting:  make(map[*net.TCPConn]struct{}),
+		listeners: listeners,
+		http:      newListener(addr),
+		ice:       newListener(addr),
+		turn:      newListener(addr),
+		turns:     newListener(addr),
+		secure:    secureConfig(secure),
+		timeouts:  timeouts,
+		counts:    counts,
+		log:       log,
+		sources:   limit.New[netip.Addr](maxWaiting, maxWaitingPerSource),
+		iceConns:  limit.New[netip.Addr](maxICE, maxICEPerSource),
+		done:      make(chan struct{}),
+		waiting:   make(map[*net.TCPConn]struct{}),
 	}
-	t.wg.Go(t.accept)
+	for _, l := range listeners {
+		t.wg.Go(func() { t.accept(l) })
+	}
 	return t
 }
 
-func (t *tcp) accept() {
+func (t *tcp) accept(listener *net.TCPListener) {
 	resting := false
 	for {
-		conn, err := t.listener.AcceptTCP()
+		conn, err := listener.AcceptTCP()
 		switch {
 		case err == nil:
 			resting = false
@@ -117,10 +133,10 @@ func (t *tcp) welcome(conn *net.TCPConn) {
 	t.wg.Go(func() { t.tellApart(conn, source) })
 }
 
-// tellApart reads until it is clear what the connection carries, and hands it
-// on.
+// tellApart finds out what the connection carries, and hands it on.
 func (t *tcp) tellApart(conn *net.TCPConn, source netip.Addr) {
-	peeked, protocol, err := peek(conn, t.timeout)
+	raw := &stream{TCPConn: conn}
+	handed, protocol, reason := t.identify(raw)
 
 	t.mu.Lock()
 	delete(t.waiting, conn)
@@ -129,42 +145,59 @@ func (t *tcp) tellApart(conn *net.TCPConn, source netip.Addr) {
 	t.sources.Give(source)
 	switch {
 	case closing:
-		_ = conn.Close()
+		_ = raw.Close()
 		return
-	case isTimeout(err):
-		t.refuse(conn, refusedSilent)
-		return
-	case err != nil:
-		t.refuse(conn, refusedGone)
+	case reason != "":
+		t.refuse(raw, reason)
 		return
 	}
 
-	handed := &stream{TCPConn: conn, peeked: peeked}
 	var to *listener
 	switch protocol {
-	case protocolHTTP:
+	case protocolHTTP, protocolHTTPS:
 		to = t.http
 	case protocolTURN:
 		to = t.turn
+	case protocolTURNS:
+		to = t.turns
+	case protocolACME:
+		t.counts.accepted(protocol)
+		_ = handed.Close()
+		return
 	case protocolICE:
 		to = t.ice
 		if err := t.iceConns.Take(source); err != nil {
-			t.refuse(conn, reasonOf(err, refusedICE, refusedICEPerSource))
+			t.refuse(raw, reasonOf(err, refusedICE, refusedICEPerSource))
 			return
 		}
-		handed.release = func() { t.iceConns.Give(source) }
-	case protocolTLS:
-		t.refuse(conn, refusedTLS)
-		return
-	default:
-		t.refuse(conn, refusedUnknown)
-		return
+		raw.release = func() { t.iceConns.Give(source) }
 	}
 	if !to.offer(handed) {
-		t.refuse(handed, refusedNotAccepted)
+		t.refuse(raw, refusedNotAccepted)
 		return
 	}
 	t.counts.accepted(protocol)
+}
+
+// identify reads until it is clear what the connection carries. It returns the
+// connection to hand on, from which all can be read that it carries, or why it
+// is refused.
+func (t *tcp) identify(raw *stream) (handed net.Conn, p protocol, refused string) {
+	peeked, p, err := peek(raw.TCPConn, t.timeouts.peek)
+	switch {
+	case isTimeout(err):
+		return nil, p, refusedSilent
+	case err != nil:
+		return nil, p, refusedGone
+	}
+	raw.peeked = peeked
+	switch p {
+	case protocolTLS:
+		return t.shake(raw)
+	case protocolHTTP, protocolICE, protocolTURN:
+		return raw, p, ""
+	}
+	return nil, p, refusedUnknown
 }
 
 // reasonOf picks the reason for what a Counter refused.
@@ -176,7 +209,7 @@ func reasonOf(err error, total, perSource string) string {
 }
 
 // peek reads up to streamPeek bytes, as many as it takes.
-func peek(conn *net.TCPConn, timeout time.Duration) ([]byte, protocol, error) {
+func peek(conn net.Conn, timeout time.Duration) ([]byte, protocol, error) {
 	if err := conn.SetReadDeadline(time.Now().Add(timeout)); err != nil {
 		return nil, undecided, err
 	}
@@ -206,7 +239,10 @@ func (t *tcp) refuse(conn net.Conn, reason string) {
 // close ends the port: waiting connections are closed, accepted ones are not.
 func (t *tcp) close() error {
 	close(t.done)
-	err := t.listener.Close()
+	var err error
+	for _, l := range t.listeners {
+		err = errors.Join(err, l.Close())
+	}
 	t.mu.Lock()
 	for conn := range t.waiting {
 		_ = conn.Close()
@@ -214,5 +250,5 @@ func (t *tcp) close() error {
 	t.waiting = nil
 	t.mu.Unlock()
 	t.wg.Wait()
-	return errors.Join(err, t.http.Close(), t.ice.Close(), t.turn.Close())
+	return errors.Join(err, t.http.Close(), t.ice.Close(), t.turn.Close(), t.turns.Close())
 }

@@ -18,7 +18,7 @@ func TestSilenceTimesOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := newTCP(listener, time.Millisecond, newCounts(prometheus.NewRegistry(), nil), slog.New(slog.DiscardHandler))
+	port := newTCP([]*net.TCPListener{listener}, nil, timeouts{time.Millisecond, time.Millisecond}, newCounts(prometheus.NewRegistry(), nil), slog.New(slog.DiscardHandler))
 	defer port.close()
 	for name, sent := range map[string][]byte{"nothing": nil, "half a header": {0, 1, 0, 0}} {
 		t.Run(name, func(t *testing.T) {
