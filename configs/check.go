@@ -1,13 +1,16 @@
 package configs
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // check compares settings with each other. Those that already have a problem
 // of their own are left out.
 func (l *loader) check() {
 	c := l.config
 	if l.sound("host", "access", "keys") && !c.Host.IsLoopback() && c.Access == AccessUnset && c.Keys == "" {
-		l.problem(&Problem{l.source("host"), "access", fmt.Sprintf(
+		l.problem(&Problem{l.source("host", "domain"), "access", fmt.Sprintf(
 			"host is %s, which others can reach, but nothing says who may use the server; "+
 				"set keys (%s) to let in those with an access token (docs/access.md), "+
 				"say access: open (%s=open, --access=open) to let in everybody, or keep host: 127.0.0.1",
@@ -17,6 +20,18 @@ func (l *loader) check() {
 		l.problem(&Problem{l.source("webhook.urls"), "webhook.urls", fmt.Sprintf(
 			"webhook.urls are set, but there is no webhook.secret to sign with; set it (%s) to 32 characters or more",
 			envPrefix+"WEBHOOK_SECRET")})
+	}
+	if l.sound("tls.certificate", "tls.key") && (c.TLS.Certificate == "") != (c.TLS.Key == "") {
+		l.problem(&Problem{l.source("tls.certificate", "tls.key"), "tls.certificate",
+			"of tls.certificate and tls.key only one is set; a certificate is of no use without its key, so set both"})
+	}
+	if l.sound("lan", "domain") && c.LAN && len(c.Domains) > 0 {
+		l.problem(&Problem{l.source("lan"), "lan",
+			"lan and domain are both set; lan is for a network without names, so leave one of them out"})
+	}
+	if l.sound("listen", "port") && slices.ContainsFunc(c.Listeners, func(listener Listener) bool { return listener.Port == c.Port }) {
+		l.problem(&Problem{l.source("listen"), "listen", fmt.Sprintf(
+			"listen names %d, which is port already; leave it out of listen", c.Port)})
 	}
 	l.notLess("limits.description_bytes", c.Limits.DescriptionBytes, "limits.message_bytes", c.Limits.MessageBytes)
 	l.notLess("limits.outbox_bytes", c.Limits.OutboxBytes, "limits.description_bytes", c.Limits.DescriptionBytes)

@@ -22,6 +22,9 @@ type Config struct {
 
 	Host            netip.Addr     // the address to listen on
 	Port            int            // one number for TCP and UDP; 0 takes any free one
+	Listeners       []Listener     // further ports
+	Domains         []string       // the server's names; by them it has a certificate
+	LAN             bool           // for a local network: every address, a certificate of its own
 	Access          Access         // who may use the server
 	Keys            Secret         // check access tokens; the text form of auth.ParseKeys
 	Origins         []string       // pages elsewhere that may use the server; "*" is all
@@ -31,6 +34,7 @@ type Config struct {
 	ShutdownTimeout time.Duration  // how long a stop may take
 
 	Log     Log
+	TLS     TLS
 	TURN    TURN
 	SFU     SFU
 	Session Session
@@ -56,6 +60,15 @@ const (
 type Log struct {
 	Level  slog.Level
 	Format string // "text" or "json"
+}
+
+// TLS is where certificates come from, besides Config.Domains and Config.LAN.
+type TLS struct {
+	Certificate string // a file with the chain, in PEM; empty: none
+	Key         string // a file with its private key, in PEM
+	Directory   string // keeps what the server got or made itself; empty: see docs/tls.md
+	ACMEURL     string // the authority's directory; empty: Let's Encrypt
+	ACMEEmail   string // told to the authority; may be empty
 }
 
 // TURN is the relay for clients whose network lets nothing else through.
@@ -139,6 +152,11 @@ func Default() Config {
 
 // Anonymous says whether somebody without an access token gets in.
 func (c Config) Anonymous() bool { return c.Access == AccessOpen || c.Keys == "" }
+
+// Certified says whether the server has, or will have, a certificate.
+func (c Config) Certified() bool {
+	return c.TLS.Certificate != "" || len(c.Domains) > 0 || c.LAN
+}
 
 // Listen returns the address and port to listen on, for TCP and UDP alike.
 func (c Config) Listen() netip.AddrPort {

@@ -3,7 +3,9 @@ package configs
 import (
 	"fmt"
 	"log/slog"
+	"net/mail"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -185,6 +187,39 @@ func portRange() form[PortRange] {
 		values: "a range of ports such as 49152-65535, or empty for any",
 		read:   parsePortRange,
 		write:  PortRange.String,
+	}
+}
+
+// path is where a file or a folder is.
+func path() form[string] {
+	return form[string]{
+		values: "a path, or empty",
+		read:   func(text string) (string, bool) { return text, !strings.ContainsRune(text, 0) },
+		write:  asIs,
+	}
+}
+
+// httpsURL is where a service is that is asked only over TLS.
+func httpsURL() form[string] {
+	return form[string]{
+		values: "an https URL, or empty",
+		read: func(text string) (string, bool) {
+			u, err := url.Parse(text)
+			return text, text == "" || err == nil && u.Scheme == "https" && u.Hostname() != "" && u.User == nil
+		},
+		write: asIs,
+	}
+}
+
+// email is one address without a name.
+func email() form[string] {
+	return form[string]{
+		values: "an address such as admin@example.org, or empty",
+		read: func(text string) (string, bool) {
+			address, err := mail.ParseAddress(text)
+			return text, text == "" || err == nil && address.Address == text
+		},
+		write: asIs,
 	}
 }
 

@@ -107,6 +107,46 @@ func networks() form[[]netip.Prefix] {
 	}
 }
 
+// listeners is a list of ports, each at most once.
+func listeners() form[[]Listener] {
+	const most = 16
+	entries := listOf(parseListener)
+	return form[[]Listener]{
+		values: "ports from 1 to 65535, each once, 16 at most, separated by commas, with /tcp or /udp behind those that are for one of the two only, or empty",
+		read: func(text string) ([]Listener, bool) {
+			list, ok := entries(text)
+			seen := make(map[int]bool)
+			for _, l := range list {
+				ok = ok && !seen[l.Port]
+				seen[l.Port] = true
+			}
+			return list, ok && len(list) <= most
+		},
+		write: joined(Listener.String),
+	}
+}
+
+// plainDomain is a name of a host that an authority can give a certificate for:
+// of two parts at least, and not an address.
+var plainDomain = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// domains is a list of names of hosts.
+func domains() form[[]string] {
+	const longest, most = 253, 16
+	entries := listOf(func(text string) (string, bool) {
+		text = strings.ToLower(text)
+		return text, len(text) <= longest && plainDomain.MatchString(text)
+	})
+	return form[[]string]{
+		values: "names such as call.example.org, without https:// and *, 16 at most, separated by commas, or empty",
+		read: func(text string) ([]string, bool) {
+			list, ok := entries(text)
+			return list, ok && len(list) <= most
+		},
+		write: joined(asIs),
+	}
+}
+
 // webhookURLs is a list of places to send to. A password in a URL would end up
 // in logs; the secret is what the receiver checks.
 func webhookURLs() form[[]string] {

@@ -50,6 +50,7 @@ func Load(sources Sources) (Config, error) {
 	l.readFile(cmp.Or(sources.File, environ[envFile]))
 	l.readEnviron(environ)
 	l.readFlags(sources.Flags)
+	l.imply()
 	l.check()
 	return l.config, errors.Join(l.problems...)
 }

@@ -127,6 +127,26 @@ func TestFileForms(t *testing.T) {
 		"keys": {"keys:\n  - new=0123456789abcdef0123456789abcdef\n  - old=@/etc/hiroba/old.pem\n", func(c *configs.Config) {
 			c.Keys = "new=0123456789abcdef0123456789abcdef,old=@/etc/hiroba/old.pem"
 		}},
+		"further ports": {"listen: [3478, 5349/udp, 443/tcp]\n", func(c *configs.Config) {
+			c.Listeners = []configs.Listener{{Port: 3478, TCP: true, UDP: true}, {Port: 5349, UDP: true}, {Port: 443, TCP: true}}
+		}},
+		"a local network": {"lan: true\n", func(c *configs.Config) {
+			c.LAN, c.Host, c.Access = true, netip.IPv4Unspecified(), configs.AccessOpen
+		}},
+		"a local network with keys": {"lan: true\nhost: 192.0.2.1\nkeys: a=@a.pem\n", func(c *configs.Config) {
+			c.LAN, c.Host, c.Keys = true, netip.MustParseAddr("192.0.2.1"), "a=@a.pem"
+		}},
+		"a domain": {"domain: Call.example.org\naccess: open\n", func(c *configs.Config) {
+			c.Domains, c.Host, c.Access = []string{"call.example.org"}, netip.IPv4Unspecified(), configs.AccessOpen
+			c.Listeners = []configs.Listener{{Port: 443, TCP: true, UDP: true}, {Port: 80, TCP: true}}
+		}},
+		"a domain on its own port": {"domain: call.example.org\naccess: open\nport: 443\n", func(c *configs.Config) {
+			c.Domains, c.Host, c.Access = []string{"call.example.org"}, netip.IPv4Unspecified(), configs.AccessOpen
+			c.Port, c.Listeners = 443, []configs.Listener{{Port: 80, TCP: true}}
+		}},
+		"a domain behind forwarded ports": {"domain: call.example.org\naccess: open\nlisten: []\n", func(c *configs.Config) {
+			c.Domains, c.Host, c.Access = []string{"call.example.org"}, netip.IPv4Unspecified(), configs.AccessOpen
+		}},
 		"keys for others": {"host: 0.0.0.0\nkeys: a=@a.pem\n", func(c *configs.Config) { c.Host = netip.IPv4Unspecified(); c.Keys = "a=@a.pem" }},
 		"keys for those who have one": {"host: 0.0.0.0\naccess: open\nkeys: a=@a.pem\n", func(c *configs.Config) {
 			c.Host, c.Keys, c.Access = netip.IPv4Unspecified(), "a=@a.pem", configs.AccessOpen
@@ -169,6 +189,14 @@ func addrs(texts ...string) []netip.Addr {
 		list = append(list, netip.MustParseAddr(text))
 	}
 	return list
+}
+
+func badListen(value string) string {
+	return `hiroba.yaml:1: listen is "` + value + `"; it must be ports from 1 to 65535, each once, 16 at most, separated by commas, with /tcp or /udp behind those that are for one of the two only, or empty`
+}
+
+func badDomain(value string) string {
+	return `hiroba.yaml:1: domain is "` + value + `"; it must be names such as call.example.org, without https:// and *, 16 at most, separated by commas, or empty`
 }
 
 func badOrigins(value string) string {
@@ -242,8 +270,18 @@ func TestBadFiles(t *testing.T) {
 		"no comparison with a broken value": {"limits:\n  message_bytes: lots\n  outbox_bytes: 64KiB\n  description_bytes: lots\n", []string{
 			`hiroba.yaml:2: limits.message_bytes is "lots"; it must be a size from 1KiB to 16MiB`,
 			`hiroba.yaml:4: limits.description_bytes is "lots"; it must be a size from 1KiB to 16MiB`}},
-		"keys without an id":          {"keys: s3cr3t\n", []string{`hiroba.yaml:1: keys is (set); it must be id=secret or id=@/path/to/public.pem, separated by commas, or empty`}},
-		"a key with an empty id":      {"keys: a=@a.pem,=s3cr3t\n", []string{`hiroba.yaml:1: keys is (set); it must be id=secret or id=@/path/to/public.pem, separated by commas, or empty`}},
+		"keys without an id":      {"keys: s3cr3t\n", []string{`hiroba.yaml:1: keys is (set); it must be id=secret or id=@/path/to/public.pem, separated by commas, or empty`}},
+		"a key with an empty id":  {"keys: a=@a.pem,=s3cr3t\n", []string{`hiroba.yaml:1: keys is (set); it must be id=secret or id=@/path/to/public.pem, separated by commas, or empty`}},
+		"a port twice":            {"listen: 443, 443/udp\n", []string{badListen("443, 443/udp")}},
+		"a port of something":     {"listen: 443/tls\n", []string{badListen("443/tls")}},
+		"port 0 beside":           {"listen: 0\n", []string{badListen("0")}},
+		"the port again":          {"listen: 8080/tcp\n", []string{"hiroba.yaml:1: listen names 8080, which is port already; leave it out of listen"}},
+		"a URL for a domain":      {"domain: https://a.example\n", []string{badDomain("https://a.example")}},
+		"an address for a domain": {"domain: 192.0.2.1\n", []string{badDomain("192.0.2.1")}},
+		"a domain without access": {"domain: a.example\n", []string{"hiroba.yaml:1: host is 0.0.0.0, which others can reach, but nothing says who may use the server; " +
+			"set keys (HIROBA_KEYS) to let in those with an access token (docs/access.md), say access: open (HIROBA_ACCESS=open, --access=open) to let in everybody, or keep host: 127.0.0.1"}},
+		"a certificate without key":   {"tls:\n  certificate: a.pem\n", []string{"hiroba.yaml:2: of tls.certificate and tls.key only one is set; a certificate is of no use without its key, so set both"}},
+		"a domain in a local network": {"lan: true\ndomain: a.example\naccess: open\n", []string{"hiroba.yaml:1: lan and domain are both set; lan is for a network without names, so leave one of them out"}},
 		"a star without quotes":       {"origins: *\n", []string{`hiroba.yaml:1: this is not YAML: undefined alias name`}},
 		"a star among origins":        {"origins: ['*', https://a.example]\n", []string{badOrigins("*,https://a.example")}},
 		"an origin with a path":       {"origins: https://a.example/\n", []string{badOrigins("https://a.example/")}},

@@ -73,7 +73,15 @@ func TestEverySettingCanBeSetFromEverySource(t *testing.T) {
 		"keys": "a=0123456789abcdef0123456789abcdef", "origins": "https://a.example", "trusted_proxies": "10.0.0.0/8",
 		"session.detached": "11s", "rooms.empty": "11s", "rooms.history_age": "11s", "rooms.topology": "sfu", "rooms.p2p_cooldown": "11s",
 		"webhook.urls": "https://a.example/", "webhook.secret": "0123456789abcdef0123456789abcdef", "webhook.allow_private": "true",
+		"listen": "3478,5349/udp,443/tcp", "domain": "a.example,b.example", "lan": "true",
+		"tls.acme_url": "https://a.example/dir", "tls.acme_email": "a@a.example",
 		"heartbeat": "11s", "shutdown_timeout": "11s", "turn.credential_ttl": "11m",
+	}
+	others := map[string]string{ // settings that need another one
+		"webhook.urls":    "HIROBA_WEBHOOK_SECRET=" + other["webhook.secret"],
+		"domain":          "HIROBA_ACCESS=open",
+		"tls.certificate": "HIROBA_TLS_KEY=key.pem",
+		"tls.key":         "HIROBA_TLS_CERTIFICATE=certificate.pem",
 	}
 	for _, setting := range table {
 		value, ok := other[setting.Name]
@@ -88,8 +96,8 @@ func TestEverySettingCanBeSetFromEverySource(t *testing.T) {
 			"environment": {Environ: []string{setting.Env() + "=" + value}},
 			"flag":        {Flags: map[string]string{setting.Flag(): value}},
 		} {
-			if setting.Name == "webhook.urls" { // which needs another one
-				sources.Environ = append(sources.Environ, "HIROBA_WEBHOOK_SECRET="+other["webhook.secret"])
+			if needs := others[setting.Name]; needs != "" {
+				sources.Environ = append(sources.Environ, needs)
 			}
 			config, err := Load(sources)
 			if err != nil {

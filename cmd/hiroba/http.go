@@ -2,7 +2,6 @@ package main
 
 import (
 	"io"
-	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -113,11 +112,7 @@ func isLocal(r *http.Request) bool {
 // everywhere through a proxy.
 func localNamesOnly(next http.Handler, refused prometheus.Counter) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := r.Host
-		if name, _, err := net.SplitHostPort(host); err == nil {
-			host = name
-		}
-		host = strings.Trim(host, "[]")
+		host := hostName(r.Host)
 		addr, err := netip.ParseAddr(host)
 		if host != "localhost" && !strings.HasSuffix(host, ".localhost") && (err != nil || !addr.IsLoopback()) {
 			refused.Inc()

@@ -9,7 +9,8 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"strconv"
+	"os/signal"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 
@@ -34,16 +35,23 @@ func (c *serveCommand) Run(ctx context.Context, flags *configs.Flags) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println("Hiroba is open. The call page:")
-	for _, url := range pages(config.Host, server.port.Port(), machineAddrs()) {
-		fmt.Println("  " + url)
-	}
+	greet(os.Stdout, config, server.port.Port(), machineAddrs())
 
-	select {
-	case <-ctx.Done():
-		log.Info("stopping: telling everybody", "timeout", config.ShutdownTimeout)
-	case err = <-server.failed:
-		log.Error("the server failed", "err", err)
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	defer signal.Stop(reload)
+	for serving := true; serving; {
+		select {
+		case <-reload:
+			log.Info("reloading")
+			server.reload()
+		case <-ctx.Done():
+			log.Info("stopping: telling everybody", "timeout", config.ShutdownTimeout)
+			serving = false
+		case err = <-server.failed:
+			log.Error("the server failed", "err", err)
+			serving = false
+		}
 	}
 	closing, cancel := context.WithTimeout(context.Background(), config.ShutdownTimeout)
 	defer cancel()
@@ -58,26 +66,8 @@ func newLogger(w io.Writer, config configs.Log) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, options))
 }
 
-// pages are the addresses of the call page: by the host listened on, or, when
-// that is every address, by each of the machine's.
-func pages(host netip.Addr, port int, machine []netip.Addr) []string {
-	hosts := []string{host.String()}
-	switch {
-	case host.IsLoopback():
-		// Browsers take localhost for a secure place, which cameras need.
-		hosts = []string{"localhost"}
-	case host.IsUnspecified():
-		hosts = []string{"localhost"}
-		for _, addr := range machine {
-			hosts = append(hosts, addr.String())
-		}
-	}
-	var out []string
-	for _, h := range hosts {
-		out = append(out, "http://"+net.JoinHostPort(h, strconv.Itoa(port))+"/")
-	}
-	return out
-}
+// loopbacks are the addresses of a machine that only itself reaches.
+var loopbacks = []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
 
 // machineAddrs are the addresses by which others may reach this machine.
 func machineAddrs() []netip.Addr {

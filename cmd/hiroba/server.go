@@ -6,10 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/netip"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/hiroba-rtc/hiroba/configs"
+	"github.com/hiroba-rtc/hiroba/internal/certificate"
 	"github.com/hiroba-rtc/hiroba/internal/pionlog"
 	"github.com/hiroba-rtc/hiroba/internal/port"
 	"github.com/hiroba-rtc/hiroba/sfu"
@@ -40,6 +38,7 @@ const cutAfter = 2 * time.Second
 // server is all parts of a running Hiroba.
 type server struct {
 	port    *port.Port
+	certs   certificate.Source // nil without TLS
 	sfu     *sfu.SFU
 	turn    *turn.Server // nil when it is not wanted
 	rooms   *room.Rooms
@@ -65,9 +64,14 @@ func start(config configs.Config, log *slog.Logger) (*server, error) {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s := &server{failed: make(chan error, 1)}
 	var err error
+	if s.certs, err = startCertificates(config, log, registry); err != nil {
+		return nil, err
+	}
 	if s.port, err = port.Listen(port.Config{
-		Host: config.Host, Port: config.Port, Logger: log, Registerer: registry,
+		Host: config.Host, Port: config.Port, Extra: extraPorts(config), TLS: secureWith(s.certs),
+		Logger: log, Registerer: registry,
 	}); err != nil {
+		s.closeCertificates()
 		return nil, err
 	}
 	if err := s.assemble(config, log, registry); err != nil {
@@ -81,6 +85,29 @@ func start(config configs.Config, log *slog.Logger) (*server, error) {
 	})
 	log.Info("serving", "version", version, "host", config.Host, "port", s.port.Port())
 	return s, nil
+}
+
+// extraPorts are the further ports of the configuration. Without a relay there
+// is nothing for UDP to do on them.
+func extraPorts(config configs.Config) []port.Extra {
+	var out []port.Extra
+	for _, l := range config.Listeners {
+		out = append(out, port.Extra{Port: l.Port, TCP: l.TCP, UDP: l.UDP && config.TURN.Enabled})
+	}
+	return out
+}
+
+// reload takes what is new in files that the configuration names.
+func (s *server) reload() {
+	if s.certs != nil {
+		s.certs.Reload()
+	}
+}
+
+func (s *server) closeCertificates() {
+	if s.certs != nil {
+		s.certs.Close()
+	}
 }
 
 // assemble makes the parts and puts them together.
@@ -141,7 +168,7 @@ func (s *server) assemble(config configs.Config, log *slog.Logger, registry *pro
 		Logger: log, Registerer: registry,
 	})
 	s.http = &http.Server{
-		Handler:           routes(config, registry, s.polling, s.calls, s.api, &s.ready),
+		Handler:           s.overTLS(config, routes(config, registry, s.polling, s.calls, s.api, &s.ready)),
 		Protocols:         protocols(),
 		HTTP2:             http2Bounds(),
 		ReadHeaderTimeout: 10 * time.Second,
@@ -156,8 +183,11 @@ func (s *server) assemble(config configs.Config, log *slog.Logger, registry *pro
 // addresses.
 func (s *server) startTURN(config configs.Config, secret []byte, log *slog.Logger, registry *prometheus.Registry) (*turn.Server, error) {
 	out := turn.Config{
-		Listeners: []turn.Listener{{Listener: s.port.TURNTCP(), Transport: turn.TCP}},
-		Secret:    secret, Advertise: config.Advertise,
+		Listeners: []turn.Listener{
+			{Listener: s.port.TURNTCP(), Transport: turn.TCP},
+			{Listener: s.port.TURNTLS(), Transport: turn.TLS},
+		},
+		Secret: secret, Advertise: config.Advertise,
 		RelayPortLow: config.TURN.RelayPorts.Low, RelayPortHigh: config.TURN.RelayPorts.High,
 		Limits: turn.Limits{AllocationsPerUser: config.TURN.AllocationsPerUser, Allocations: config.TURN.Allocations},
 		Logger: log, Registerer: registry,
@@ -166,13 +196,16 @@ func (s *server) startTURN(config configs.Config, secret []byte, log *slog.Logge
 		out.UDP = append(out.UDP, u.TURN())
 		out.Self = append(out.Self, u.Addr())
 	}
+	for _, u := range s.port.ExtraUDP() {
+		out.UDP = append(out.UDP, u.TURN())
+	}
 	return turn.New(out)
 }
 
 // refuseTURN closes the ways to a relay that is not wanted, so that strangers
 // do not wait there.
 func (s *server) refuseTURN() error {
-	errs := []error{s.port.TURNTCP().Close()}
+	errs := []error{s.port.TURNTCP().Close(), s.port.TURNTLS().Close()}
 	for _, u := range s.port.UDP() {
 		errs = append(errs, u.TURN().Close())
 	}
@@ -228,33 +261,6 @@ func limits(l configs.Limits) signaling.Limits {
 	}
 }
 
-// iceServers makes the ICE servers of a welcome: this server, by the address
-// that is advertised or else by the name under which the client found it.
-func iceServers(config configs.Config, number int, secret []byte) func(signaling.Caller, string) []*protocol.IceServer {
-	if !config.TURN.Enabled {
-		return func(signaling.Caller, string) []*protocol.IceServer { return nil }
-	}
-	issuer := auth.TURN{Secret: secret, TTL: config.TURN.CredentialTTL}
-	return func(caller signaling.Caller, session string) []*protocol.IceServer {
-		host := caller.Host
-		if len(config.Advertise) > 0 {
-			host = config.Advertise[0].String()
-		}
-		if addr, err := netip.ParseAddr(host); err == nil {
-			host = addr.String()
-		}
-		at := net.JoinHostPort(host, strconv.Itoa(number))
-		username, credential := issuer.Issue(session, time.Now())
-		return []*protocol.IceServer{
-			{Urls: []string{"stun:" + at}},
-			{
-				Urls:     []string{"turn:" + at + "?transport=udp", "turn:" + at + "?transport=tcp"},
-				Username: username, Credential: credential,
-			},
-		}
-	}
-}
-
 // close tells everybody and ends all parts, the ones that others build on
 // last. What takes longer than the context is left behind and named. Only the
 // first call does something; all return its error.
@@ -297,5 +303,6 @@ func (s *server) closeMedia() error {
 	if s.sfu != nil {
 		errs = append(errs, s.sfu.Close())
 	}
+	s.closeCertificates()
 	return errors.Join(append(errs, s.port.Close())...)
 }

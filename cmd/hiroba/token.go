@@ -99,7 +99,7 @@ func (c *tokenCommand) signer(config configs.Config) (auth.Signer, error) {
 func (c *tokenCommand) link(config configs.Config) (string, error) {
 	base := c.URL
 	if base == "" && config.Port != 0 {
-		base = pages(config.Host, config.Port, nil)[0]
+		base = pages(config, config.Port, nil)[0]
 	}
 	if base == "" || c.Room == auth.EveryRoom {
 		return "", nil
