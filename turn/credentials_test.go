@@ -13,7 +13,10 @@ import (
 
 func TestCredentials(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
-	a := &authenticator{secret: []byte("a secret of the test"), realm: "hiroba", grace: time.Hour, now: func() time.Time { return now }}
+	a := &authenticator{
+		secrets: [][]byte{[]byte("the secret before"), []byte("a secret of the test")}, users: map[string]string{"bench": "word"},
+		realm: "hiroba", grace: time.Hour,
+	}
 	at := func(d time.Duration) string { return fmt.Sprint(now.Add(d).Unix()) }
 	cases := map[string]struct {
 		username, realm string
@@ -32,6 +35,7 @@ func TestCredentials(t *testing.T) {
 		"expired, ChannelBind":      {at(-time.Minute) + ":ann", "hiroba", stun.MethodChannelBind, "ann", nil},
 		"grace is over":             {at(-time.Hour) + ":ann", "hiroba", stun.MethodRefresh, "", errExpired},
 		"another realm":             {at(time.Minute) + ":ann", "other", stun.MethodAllocate, "", errRealm},
+		"a user of the file":        {"bench", "hiroba", stun.MethodAllocate, "bench", nil},
 		"no expiry":                 {"ann", "hiroba", stun.MethodAllocate, "", errUsername},
 		"nothing":                   {"", "hiroba", stun.MethodAllocate, "", errUsername},
 		"an expiry over 64 bits":    {"99999999999999999999:ann", "hiroba", stun.MethodAllocate, "", errUsername},
@@ -40,12 +44,12 @@ func TestCredentials(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			user, key, err := a.check(c.username, c.realm, c.method)
+			user, keys, err := a.check(now, c.username, c.realm, c.method)
 			if user != c.user || !errors.Is(err, c.err) {
 				t.Fatalf("user %q, error %v; want %q, %v", user, err, c.user, c.err)
 			}
-			if (key == nil) != (c.err != nil) {
-				t.Errorf("the key is %x with error %v", key, err)
+			if (keys == nil) != (c.err != nil) {
+				t.Errorf("the keys are %x with error %v", keys, err)
 			}
 		})
 	}
@@ -57,9 +61,9 @@ func TestCredentialsOfOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &authenticator{secret: []byte("a secret of the test"), realm: "hiroba", now: time.Now}
-	user, key, err := a.check(username, "hiroba", stun.MethodAllocate)
-	if err != nil || user != "ann" || !bytes.Equal(key, pion.GenerateAuthKey(username, "hiroba", password)) {
+	a := &authenticator{secrets: [][]byte{[]byte("a secret of the test")}, realm: "hiroba"}
+	user, keys, err := a.check(time.Now(), username, "hiroba", stun.MethodAllocate)
+	if err != nil || user != "ann" || !bytes.Equal(keys[0], pion.GenerateAuthKey(username, "hiroba", password)) {
 		t.Fatalf("user %q, error %v", user, err)
 	}
 }

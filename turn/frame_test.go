@@ -1,7 +1,6 @@
 package turn
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -12,17 +11,17 @@ import (
 	"testing/iotest"
 
 	"github.com/pion/stun/v4"
-	pion "github.com/pion/turn/v5"
 )
 
-// endless are the messages whose length is 0 in the 16 bits of the library.
+// endless are the messages whose length is 0 in 16 bits; a reader that counts so
+// reads empty messages for ever.
 var endless = map[string][]byte{
 	"ChannelData of 0xFFFC": {0x40, 0x00, 0xFF, 0xFC, 0, 0, 0, 0, 0, 0, 0, 0},
 	"ChannelData of 0xFFF9": {0x40, 0x00, 0xFF, 0xF9, 0, 0, 0, 0, 0, 0, 0, 0},
 	"STUN of 65,516":        stunOfLength(65516),
 }
 
-// overflows are those, and others that the library takes for short messages.
+// overflows are those, and others that would be short messages in 16 bits.
 var overflows = map[string][]byte{
 	"ChannelData of 0xFFFF": {0x7F, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0},
 	"STUN of 65,532":        stunOfLength(65532),
@@ -44,7 +43,24 @@ func channelData(number uint16, payload []byte) []byte {
 	return append(b, make([]byte, -len(b)&3)...)
 }
 
-func TestReadFrame(t *testing.T) {
+// frameReader reads one message after the other.
+type frameReader struct {
+	frames
+	from io.Reader
+}
+
+func (r *frameReader) read() ([]byte, error) {
+	for {
+		if message, err := r.next(); message != nil || err != nil {
+			return message, err
+		}
+		if err := r.fill(r.from); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func TestFrames(t *testing.T) {
 	binding := stun.MustBuild(stun.TransactionID, stun.BindingRequest).Raw
 	named := stun.MustBuild(stun.TransactionID, stun.BindingRequest, stun.NewSoftware("odd")).Raw
 	cookie := append([]byte{0x21, 0x12, 0xA4, 0x42}, make([]byte, 20)...)
@@ -85,69 +101,47 @@ func TestReadFrame(t *testing.T) {
 			"byte by byte": iotest.OneByteReader,
 		} {
 			t.Run(name+"/"+how, func(t *testing.T) {
-				r := bufio.NewReaderSize(reader(bytes.NewReader(c.sent)), streamBuffer)
-				p := make([]byte, inboundMTU)
+				r := frameReader{from: reader(bytes.NewReader(c.sent))}
 				for i, want := range c.want {
-					n, err := readFrame(r, p)
-					if err != nil || !bytes.Equal(p[:n], want) {
-						t.Fatalf("message %d is %x, error %v; want %x", i, p[:n], err, want)
+					if got, err := r.read(); err != nil || !bytes.Equal(got, want) {
+						t.Fatalf("message %d is %x, error %v; want %x", i, got, err, want)
 					}
 				}
-				if n, err := readFrame(r, p); !errors.Is(err, c.err) || n != 0 {
-					t.Fatalf("the end is %d bytes and error %v, want %v", n, err, c.err)
+				if got, err := r.read(); !errors.Is(err, c.err) || got != nil {
+					t.Fatalf("the end is %x and error %v, want %v", got, err, c.err)
 				}
 			})
 		}
 	}
 }
 
-func TestReadFrameIntoTooLittle(t *testing.T) {
-	r := bufio.NewReaderSize(bytes.NewReader(channelData(0x4000, make([]byte, 100))), streamBuffer)
-	if _, err := readFrame(r, make([]byte, 50)); !errors.Is(err, io.ErrShortBuffer) {
-		t.Fatalf("got error %v, want io.ErrShortBuffer", err)
-	}
-}
-
-// Why all this: the library's own reader never comes to an end on these. When
-// this test fails, the library is mended and could be given the stream again.
-func TestTheLibraryStillHasTheHole(t *testing.T) {
-	for name, sent := range endless {
-		t.Run(name, func(t *testing.T) {
-			conn := pion.NewSTUNConn(&readerConn{Reader: bytes.NewReader(sent)})
-			for range 1000 { // the client is long gone, and still there is "a message"
-				if n, _, err := conn.ReadFrom(make([]byte, 1600)); n != 0 || err != nil {
-					t.Fatalf("the library read %d bytes, error %v: it is mended", n, err)
-				}
-			}
-		})
-	}
-}
-
-// FuzzReadFrame feeds a stream in pieces: whatever comes, each step takes bytes
+// FuzzFrames feeds a stream in pieces: whatever comes, each step takes bytes
 // off the stream or ends it, and what is read is one whole message.
-func FuzzReadFrame(f *testing.F) {
+func FuzzFrames(f *testing.F) {
 	for _, sent := range overflows {
 		f.Add(sent)
 	}
 	f.Add(slices.Concat(channelData(0x4000, []byte("hello")), stun.MustBuild(stun.TransactionID, stun.BindingRequest).Raw))
 	f.Fuzz(func(t *testing.T, sent []byte) {
-		whole := bufio.NewReaderSize(bytes.NewReader(sent), streamBuffer)
-		pieces := bufio.NewReaderSize(iotest.HalfReader(bytes.NewReader(sent)), streamBuffer)
-		p, q := make([]byte, inboundMTU), make([]byte, inboundMTU)
+		whole := frameReader{from: bytes.NewReader(sent)}
+		pieces := frameReader{from: iotest.HalfReader(bytes.NewReader(sent))}
 		for consumed := 0; ; {
-			n, err := readFrame(whole, p)
-			m, err2 := readFrame(pieces, q)
-			if n != m || !errors.Is(err2, err) || !bytes.Equal(p[:n], q[:m]) {
-				t.Fatalf("at once: %d bytes, %v; in pieces: %d bytes, %v", n, err, m, err2)
+			p, err := whole.read()
+			q, err2 := pieces.read()
+			if !errors.Is(err2, err) || !bytes.Equal(p, q) {
+				t.Fatalf("at once: %x, %v; in pieces: %x, %v", p, err, q, err2)
 			}
 			if err != nil {
 				return
 			}
-			if n < 4 || n > maxFrame {
-				t.Fatalf("a message of %d bytes", n)
+			if len(p) < 4 || len(p) > maxFrame {
+				t.Fatalf("a message of %d bytes", len(p))
 			}
-			if consumed += (n + 3) &^ 3; consumed > len(sent) {
+			if consumed += (len(p) + 3) &^ 3; consumed > len(sent) {
 				t.Fatalf("%d of %d bytes consumed", consumed, len(sent))
+			}
+			if len(whole.buffer) > mostBuffer {
+				t.Fatalf("the buffer has grown to %d bytes", len(whole.buffer))
 			}
 		}
 	})

@@ -55,7 +55,7 @@ func newLabWithTimeouts(t testing.TB, timeouts streamTimeouts, change func(*Conf
 	if l.port, err = port.Listen(port.Config{Host: loopback, Logger: quiet, Registerer: l.registry}); err != nil {
 		t.Fatal(err)
 	}
-	config := Config{Listeners: []Listener{{l.port.TURNTCP(), TCP}}, Secret: secret, Logger: quiet, Registerer: l.registry}
+	config := Config{Listeners: []Listener{{l.port.TURNTCP(), TCP}}, Credentials: Credentials{Secrets: [][]byte{secret}}, Logger: quiet, Registerer: l.registry}
 	var sfu sync.WaitGroup
 	for _, u := range l.port.UDP() {
 		config.UDP = append(config.UDP, u.TURN())
@@ -140,6 +140,11 @@ func (l *lab) metric(t testing.TB, name, label string) int {
 func (l *lab) refused(t testing.TB, reason string) int {
 	t.Helper()
 	return l.metric(t, "hiroba_turn_refusals_total", reason)
+}
+
+func (l *lab) dropped(t testing.TB, cause drop) int {
+	t.Helper()
+	return l.metric(t, "hiroba_turn_drops_total", dropNames[cause])
 }
 
 // login is a credential for a user that expires after a while.

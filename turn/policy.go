@@ -5,6 +5,14 @@ import (
 	"slices"
 )
 
+// Rules are what the operator says about peers. Of the networks that contain a
+// peer's address, the smallest decides, and Deny if both lists have it; an
+// address that is in none is judged by what it is, see special.
+type Rules struct {
+	Allow []netip.Prefix
+	Deny  []netip.Prefix
+}
+
 // policy says which peers a client may reach through a relay. A relay sends
 // from inside the operator's network, so what it reaches must be no more than
 // what anybody on the Internet reaches: global unicast addresses.
@@ -18,14 +26,17 @@ import (
 type policy struct {
 	self  map[netip.AddrPort]struct{}
 	own   map[netip.Addr]struct{} // the addresses of this machine
-	allow []netip.Prefix
+	rules Rules
 }
 
-func newPolicy(self []netip.AddrPort, own []netip.Addr, allow []netip.Prefix) *policy {
+// byRule is why an address is denied that the operator denies.
+const byRule = "rule"
+
+func newPolicy(self []netip.AddrPort, own []netip.Addr, rules Rules) *policy {
 	p := &policy{
 		self:  make(map[netip.AddrPort]struct{}, len(self)),
 		own:   make(map[netip.Addr]struct{}, len(own)),
-		allow: allow,
+		rules: Rules{Allow: unmapped(rules.Allow), Deny: unmapped(rules.Deny)},
 	}
 	for _, addr := range self {
 		p.self[canonical(addr)] = struct{}{}
@@ -37,21 +48,33 @@ func newPolicy(self []netip.AddrPort, own []netip.Addr, allow []netip.Prefix) *p
 	return p
 }
 
+// unmapped writes networks in ::ffff:0:0/96 as the IPv4 networks that they are.
+func unmapped(networks []netip.Prefix) []netip.Prefix {
+	out := make([]netip.Prefix, 0, len(networks))
+	for _, n := range networks {
+		if n.Addr().Is4In6() && n.Bits() >= 96 {
+			n = netip.PrefixFrom(n.Addr().Unmap(), n.Bits()-96)
+		}
+		out = append(out, n.Masked())
+	}
+	return out
+}
+
 // canonical gives a transport address the one form that is compared.
 func canonical(addr netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(addr.Addr().Unmap().WithZone(""), addr.Port())
 }
 
 // permission judges an address for which a client wants a permission or a
-// channel (RFC 8656, sections 9 and 11). It returns why the address is denied,
+// channel (RFC 8656, sections 10 and 12). It returns why the address is denied,
 // or nothing. A permission names no port; where ports make the difference the
 // answer is yes, and peer judges each datagram.
 func (p *policy) permission(addr netip.Addr) string {
 	addr = addr.Unmap().WithZone("")
-	if _, own := p.own[addr]; own {
+	if p.isOwn(addr) {
 		return ""
 	}
-	return p.peer(netip.AddrPortFrom(addr, 1))
+	return p.judge(addr)
 }
 
 // peer judges the transport address that a datagram goes to or comes from. It
@@ -64,13 +87,7 @@ func (p *policy) peer(addr netip.AddrPort) string {
 	if addr.Port() == 0 {
 		return "port 0"
 	}
-	if slices.ContainsFunc(p.allow, func(n netip.Prefix) bool { return n.Contains(addr.Addr()) }) {
-		return ""
-	}
-	if _, own := p.own[addr.Addr()]; own {
-		return "another port of this server"
-	}
-	return special(addr.Addr())
+	return p.judge(addr.Addr())
 }
 
 // isSelf reports whether the canonical addr is a socket of the server's SFU.
@@ -79,9 +96,44 @@ func (p *policy) isSelf(addr netip.AddrPort) bool {
 	return self
 }
 
+// isOwn reports whether a canonical address is this machine's, so that ports
+// make a difference.
+func (p *policy) isOwn(addr netip.Addr) bool {
+	_, own := p.own[addr]
+	return own
+}
+
+// anotherPort is why a port of this machine is denied.
+const anotherPort = "another port of this server"
+
+// judge says why an address is denied, or nothing.
+func (p *policy) judge(addr netip.Addr) string {
+	switch denied, allowed := longest(p.rules.Deny, addr), longest(p.rules.Allow, addr); {
+	case denied >= 0 && denied >= allowed:
+		return byRule
+	case allowed >= 0:
+		return ""
+	case p.isOwn(addr):
+		return anotherPort
+	}
+	return special(addr, p.judge)
+}
+
+// longest is the length of the smallest network that contains an address; -1
+// for none.
+func longest(networks []netip.Prefix, addr netip.Addr) int {
+	bits := -1
+	for _, n := range networks {
+		if n.Bits() > bits && n.Contains(addr) {
+			bits = n.Bits()
+		}
+	}
+	return bits
+}
+
 // special says what makes an address other than a global unicast one, or
 // nothing. An IPv6 address that stands for an IPv4 one is judged by that.
-func special(addr netip.Addr) string {
+func special(addr netip.Addr, judge func(netip.Addr) string) string {
 	addr = addr.Unmap().WithZone("")
 	if !addr.IsValid() {
 		return "no address"
@@ -98,16 +150,50 @@ func special(addr netip.Addr) string {
 			return r.what
 		}
 		for _, e := range r.embedded {
-			if what := special(e.in(addr)); what != "" {
+			if what := judge(e.in(addr)); what != "" {
 				return what
 			}
 		}
 		return ""
 	}
 	if addr.Is6() && !globalUnicast6.Contains(addr) {
-		return "not global unicast"
+		return notUnicast
 	}
 	return ""
+}
+
+// notUnicast is why an IPv6 address outside of the ranges below is denied.
+const notUnicast = "not global unicast"
+
+// denials are all reasons for which an address can be denied.
+func denials() []string {
+	all := []string{byRule, anotherPort, notUnicast}
+	for _, r := range slices.Concat(special4, special6) {
+		if r.what != "" && !slices.Contains(all, r.what) {
+			all = append(all, r.what)
+		}
+	}
+	return all
+}
+
+// SetRules takes other rules about peers. Permissions that clients have are
+// judged again: what is denied now ends at once, and its allocation goes on.
+func (s *Server) SetRules(rules Rules) {
+	p := newPolicy(s.config.Self, slices.Concat(s.locals, s.config.Advertise), rules)
+	s.policy.Store(p)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var revoked int
+	for _, a := range s.allocations {
+		a.mu.Lock()
+		revoked += a.lease.revoke(func(addr netip.Addr) bool { return p.permission(addr) != "" })
+		a.mu.Unlock()
+		if a.tcp != nil {
+			a.tcp.revoke(p)
+		}
+	}
+	s.counts.revoked.Add(float64(revoked))
+	s.log.Info("TURN rules about peers taken", "allow", len(rules.Allow), "deny", len(rules.Deny), "revoked", revoked)
 }
 
 // globalUnicast6 is all of IPv6 that is given out for global unicast (RFC 4291,

@@ -5,6 +5,9 @@ import (
 	"testing"
 )
 
+// plain judges an address by what it is alone.
+func plain(addr netip.Addr) string { return special(addr, plain) }
+
 func TestSpecialAddresses(t *testing.T) {
 	cases := map[string]string{ // address → why it is denied; nothing: allowed
 		"0.0.0.0":              "unspecified",
@@ -79,11 +82,11 @@ func TestSpecialAddresses(t *testing.T) {
 		"2001:0:7f00:1:8000:63bf:fefe:fefe":    "loopback",
 	}
 	for text, want := range cases {
-		if got := special(netip.MustParseAddr(text)); got != want {
+		if got := plain(netip.MustParseAddr(text)); got != want {
 			t.Errorf("%s is %q, want %q", text, got, want)
 		}
 	}
-	if special(netip.Addr{}) == "" {
+	if plain(netip.Addr{}) == "" {
 		t.Error("no address at all is allowed")
 	}
 }
@@ -92,7 +95,7 @@ func TestPolicy(t *testing.T) {
 	p := newPolicy(
 		[]netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:8080"), netip.MustParseAddrPort("[fd00::2]:8080")},
 		[]netip.Addr{netip.MustParseAddr("9.9.9.9"), netip.MustParseAddr("::1")},
-		[]netip.Prefix{netip.MustParsePrefix("192.168.7.0/24")},
+		Rules{Allow: []netip.Prefix{netip.MustParsePrefix("192.168.7.0/24")}},
 	)
 	peers := map[string]string{
 		"127.0.0.1:8080":          "",
@@ -105,7 +108,7 @@ func TestPolicy(t *testing.T) {
 		"9.9.9.9:53":              "another port of this server",
 		"[::1]:8080":              "another port of this server",
 		"127.0.0.2:8080":          "loopback",
-		"[64:ff9b::7f00:1]:8080":  "loopback", // the SFU is not there
+		"[64:ff9b::7f00:1]:8080":  "another port of this server", // the SFU is not there
 		"192.168.7.1:5000":        "",
 		"192.168.8.1:5000":        "private",
 		"[::ffff:192.168.7.1]:1":  "",
@@ -137,7 +140,7 @@ func TestPolicy(t *testing.T) {
 }
 
 func BenchmarkPolicy(b *testing.B) {
-	p := newPolicy([]netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:8080")}, nil, nil)
+	p := newPolicy([]netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:8080")}, nil, Rules{})
 	for name, text := range map[string]string{"self": "127.0.0.1:8080", "global": "8.8.8.8:53", "global6": "[2606:4700::1]:53"} {
 		addr := netip.MustParseAddrPort(text)
 		b.Run(name, func(b *testing.B) {

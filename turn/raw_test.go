@@ -70,11 +70,46 @@ func (c *rawClient) ask(setters ...stun.Setter) *stun.Message {
 	return answer
 }
 
-// request sends a request with the login.
+// request sends a request with the login, again if the nonce was too old.
 func (c *rawClient) request(method stun.Method, attributes ...stun.Setter) *stun.Message {
+	c.t.Helper()
+	answer := c.requestOnce(method, attributes...)
+	var code stun.ErrorCodeAttribute
+	if code.GetFrom(answer) != nil || code.Code != stun.CodeStaleNonce {
+		return answer
+	}
+	var nonce stun.Nonce
+	if err := nonce.GetFrom(answer); err != nil {
+		c.t.Fatal(err)
+	}
+	c.signed[2] = &nonce
+	return c.requestOnce(method, attributes...)
+}
+
+// requestOnce sends a request with the login.
+func (c *rawClient) requestOnce(method stun.Method, attributes ...stun.Setter) *stun.Message {
 	c.t.Helper()
 	setters := append([]stun.Setter{stun.NewType(method, stun.ClassRequest)}, attributes...)
 	return c.ask(append(append(setters, c.signed...), c.key)...)
+}
+
+// send sends bytes as they are.
+func (c *rawClient) send(b []byte) {
+	c.t.Helper()
+	if _, err := c.conn.WriteTo(b, c.server); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// receive waits for the next message.
+func (c *rawClient) receive() []byte {
+	c.t.Helper()
+	buf := make([]byte, 70000)
+	n, _, err := c.conn.ReadFrom(buf)
+	if err != nil {
+		c.t.Fatalf("nothing came: %v", err)
+	}
+	return buf[:n]
 }
 
 // attribute is any attribute.

@@ -3,100 +3,152 @@ package turn
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/hiroba-rtc/hiroba/internal/udp"
 )
 
-// relay is the relayed transport address of one allocation: a UDP socket that
-// lets through what the policy allows, in both directions. The library checks
-// permissions, which name no port; here each datagram is judged with its port.
-//
-// The library owns it, reads it in one goroutine and closes it.
+// relay is a relayed transport address of an allocation: a UDP socket that lets
+// through what the policy allows, in both directions. Permissions name no port;
+// here each datagram is judged with its port.
 type relay struct {
 	server    *Server
-	conn      *net.UDPConn
-	user      string
-	local     netip.AddrPort // where the socket is
-	announced netip.AddrPort // where peers are told to send to
+	member    *udp.Member
+	of        atomic.Pointer[allocation] // nil while it is kept for somebody
+	local     netip.AddrPort             // where the socket is
+	announced netip.AddrPort             // where peers are told to send to
 
 	// seenAs maps a socket of the SFU to the announced address that the client
 	// used for it last; answers come from there, as far as the client sees.
 	mu     sync.RWMutex
 	seenAs map[netip.AddrPort]netip.AddrPort
-
-	close sync.Once
-	ended sync.Once
 }
 
-// WriteTo sends a datagram to a peer. One to a denied peer is counted and
-// dropped without an error, as a firewall would.
-func (r *relay) WriteTo(p []byte, addr net.Addr) (int, error) {
-	to, denied := r.route(addrPort(addr))
-	if denied != "" {
-		r.server.counts.refused(refusedPeerOut)
-		return len(p), nil
+// toPeer relays a datagram of a client, who has a permission for its peer. One
+// to a denied peer is counted and dropped, as a firewall would.
+func (o *outlet) toPeer(now time.Time, a *allocation, to netip.AddrPort, payload []byte, whole bool) {
+	s := o.server
+	r := a.relay(to.Addr())
+	if r == nil || to.Port() == 0 {
+		s.counts.dropped(dropPeerOut)
+		return
 	}
-	n, err := r.conn.WriteToUDPAddrPort(p, to)
-	if err == nil {
-		r.server.counts.toPeer.add(n)
+	if !o.within(now, a, len(payload)) {
+		return
 	}
-	return n, err
-}
-
-// ReadFrom waits for the next datagram of a peer that is not denied.
-func (r *relay) ReadFrom(p []byte) (int, net.Addr, error) {
-	for {
-		n, from, err := r.conn.ReadFromUDPAddrPort(p)
-		if err != nil {
-			r.ended.Do(r.server.loops.Done) // the library reads no more
-			return 0, nil, err
+	policy := s.policy.Load()
+	if policy.isOwn(to.Addr()) {
+		if other := s.relays.at(to); other != nil {
+			a.toPeers.add(len(payload))
+			o.sent.add(len(payload))
+			o.arrive(now, other, r.announced, payload)
+			return
 		}
-		from, denied := r.origin(canonical(from))
-		switch {
-		case denied != "":
-			r.server.counts.refused(refusedPeerIn)
-		case n == len(p): // the system cut it to the buffer, or may have
-			r.server.counts.refused(refusedTruncated)
-		default:
-			r.server.counts.fromPeer.add(n)
-			return n, net.UDPAddrFromAddrPort(from), nil
+		var denied string
+		if to, denied = r.route(policy, to); denied != "" {
+			s.counts.dropped(dropPeerOut)
+			return
 		}
 	}
+	a.toPeers.add(len(payload))
+	o.sent.add(len(payload))
+	if whole {
+		_ = r.member.WriteWhole(payload, to) // counted as all that the system refuses
+		return
+	}
+	if o.peers == nil {
+		o.peers = udp.NewGather()
+	}
+	o.peers.Add(r.member, payload, to)
 }
 
-// route says where a datagram for a peer goes, or why it goes nowhere. What
-// this server itself announces is reached at its local address: a NAT before
-// the server may not lead back in.
-func (r *relay) route(to netip.AddrPort) (local netip.AddrPort, denied string) {
-	s := r.server
-	if s.policy.isSelf(to) {
+// within asks the limits of an allocation, of its user and of all for the bits
+// of a datagram.
+func (o *outlet) within(now time.Time, a *allocation, n int) bool {
+	switch {
+	case !a.bits[0].allow(now, n):
+		o.server.counts.dropped(dropAllocationBits)
+	case !a.bits[1].allow(now, n):
+		o.server.counts.dropped(dropUserBits)
+	case !o.server.totalBits.allow(now, n):
+		o.server.counts.dropped(dropTotalBits)
+	default:
+		return true
+	}
+	return false
+}
+
+// fromPeers relays what came to the socket of a relay.
+func (o *outlet) fromPeers(now time.Time, r *relay, datagrams []udp.Datagram) {
+	policy := o.server.policy.Load()
+	for _, d := range datagrams {
+		from := canonical(d.From)
+		if policy.isOwn(from.Addr()) {
+			var denied string
+			if from, denied = r.origin(policy, from); denied != "" {
+				o.server.counts.dropped(dropPeerIn)
+				continue
+			}
+		}
+		o.arrive(now, r, from, d.Bytes)
+	}
+}
+
+// arrive relays a datagram that came to a relay to its client, if that wants
+// it from there.
+func (o *outlet) arrive(now time.Time, r *relay, from netip.AddrPort, payload []byte) {
+	a := r.of.Load()
+	if a == nil {
+		o.server.counts.dropped(dropNoAllocation)
+		return
+	}
+	a.mu.RLock()
+	number, ok := a.lease.admits(now, from)
+	a.mu.RUnlock()
+	if !ok {
+		o.server.counts.dropped(dropNoPermission)
+		return
+	}
+	if o.within(now, a, len(payload)) {
+		o.toClient(a, number, from, payload)
+	}
+}
+
+// route says where a datagram for an address of this machine goes, or why it
+// goes nowhere. What this server itself announces is reached at its local
+// address: a NAT before the server may not lead back in.
+func (r *relay) route(p *policy, to netip.AddrPort) (local netip.AddrPort, denied string) {
+	if p.isSelf(to) {
 		return to, ""
 	}
-	if other := s.relays.at(to); other != nil {
-		return other.local, ""
-	}
-	if self, ok := s.announcedSelf(to, r.local.Addr()); ok {
+	if self, ok := r.server.announcedSelf(to, r.local.Addr()); ok {
 		r.mu.RLock()
 		known := r.seenAs[self] == to
 		r.mu.RUnlock()
 		if !known {
 			r.mu.Lock()
+			if r.seenAs == nil {
+				r.seenAs = make(map[netip.AddrPort]netip.AddrPort)
+			}
 			r.seenAs[self] = to
 			r.mu.Unlock()
 		}
 		return self, ""
 	}
-	return to, s.policy.peer(to)
+	return to, p.peer(to)
 }
 
-// origin says whom the client sees a datagram come from, or why not at all.
-func (r *relay) origin(from netip.AddrPort) (seen netip.AddrPort, denied string) {
-	s := r.server
-	if s.policy.isSelf(from) {
+// origin says whom the client sees a datagram of this machine come from, or why
+// not at all.
+func (r *relay) origin(p *policy, from netip.AddrPort) (seen netip.AddrPort, denied string) {
+	if p.isSelf(from) {
 		r.mu.RLock()
 		defer r.mu.RUnlock()
 		if announced, ok := r.seenAs[from]; ok {
@@ -104,26 +156,14 @@ func (r *relay) origin(from netip.AddrPort) (seen netip.AddrPort, denied string)
 		}
 		return from, ""
 	}
-	if other := s.relays.at(from); other != nil {
-		return other.announced, ""
-	}
-	return from, s.policy.peer(from)
+	return from, p.peer(from)
 }
 
-// Close frees the address. It can be called again.
-func (r *relay) Close() error {
-	r.close.Do(func() {
-		_ = r.conn.Close()
-		r.server.relays.remove(r)
-		r.server.users.Give(r.user)
-	})
-	return nil // the library would leave its other allocations open on an error
+// close frees the address. It can be called again.
+func (r *relay) close() {
+	r.server.relays.remove(r)
+	_ = r.member.Close()
 }
-
-func (r *relay) LocalAddr() net.Addr                { return r.conn.LocalAddr() }
-func (r *relay) SetDeadline(t time.Time) error      { return r.conn.SetDeadline(t) }
-func (r *relay) SetReadDeadline(t time.Time) error  { return r.conn.SetReadDeadline(t) }
-func (r *relay) SetWriteDeadline(t time.Time) error { return r.conn.SetWriteDeadline(t) }
 
 // addrPort is a net.Addr in its canonical form; the zero AddrPort for what is
 // neither UDP nor TCP.
@@ -140,21 +180,19 @@ func addrPort(addr net.Addr) netip.AddrPort {
 // relays are all relays of the server, found by where peers send to and by
 // where the socket is.
 type relays struct {
-	mu     sync.RWMutex // guards the fields below
-	closed bool
-	by     map[netip.AddrPort]*relay
+	mu sync.RWMutex // guards by
+	by map[netip.AddrPort]*relay
 }
 
-var errAddressTaken = errors.New("turn: the announced address is another relay's")
+var (
+	errAddressTaken = errors.New("turn: the announced address is another relay's")
+	errNoFamily     = errors.New("turn: this machine has no address of that family for a relay")
+)
 
-// add makes a relay known, unless the server is closed or another relay is
-// announced at the same address.
+// add makes a relay known, unless another one is announced at the same address.
 func (s *relays) add(r *relay) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return net.ErrClosed
-	}
 	if s.by[r.announced] != nil {
 		return errAddressTaken
 	}
@@ -179,64 +217,87 @@ func (s *relays) at(addr netip.AddrPort) *relay {
 	return s.by[addr]
 }
 
-// close closes all relays, and lets no other one come.
-func (s *relays) close() {
-	s.mu.Lock()
-	s.closed = true
-	var open []*relay
-	for _, r := range s.by {
-		open = append(open, r)
-	}
-	s.mu.Unlock()
-	for _, r := range open {
-		_ = r.Close()
-	}
-}
-
 // bindAttempts is how many ports are tried for one relay, at most.
 const bindAttempts = 128
 
-// newRelay opens a relay at a local address for a user whose quota was taken.
-func (s *Server) newRelay(local, announced netip.Addr, user string) (*relay, error) {
+// newRelay opens a relay at a local address, with an even port if that is asked
+// for.
+func (s *Server) newRelay(local netip.Addr, even bool) (*relay, error) {
 	var lastErr error
-	for number := range s.relayPorts() {
-		conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(local, number)))
-		if errors.Is(err, syscall.EADDRINUSE) && number != 0 {
-			lastErr = err
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		at := addrPort(conn.LocalAddr())
-		r := &relay{
-			server: s, conn: conn, user: user,
-			local: at, announced: netip.AddrPortFrom(announced, at.Port()),
-			seenAs: make(map[netip.AddrPort]netip.AddrPort),
-		}
-		if lastErr = s.relays.add(r); lastErr == nil {
-			s.loops.Add(1)
+	for number := range s.relayPorts(even) {
+		r, err := s.relayAt(netip.AddrPortFrom(local, number))
+		if err == nil {
 			return r, nil
 		}
-		_ = conn.Close()
-		if !errors.Is(lastErr, errAddressTaken) {
-			return nil, lastErr
+		if lastErr = err; !errors.Is(err, syscall.EADDRINUSE) && !errors.Is(err, errAddressTaken) {
+			return nil, err
 		}
 	}
 	return nil, fmt.Errorf("turn: found no free port for a relay in %d tries: %w", bindAttempts, lastErr)
 }
 
+// newPair opens relays at an even port and at the next one.
+func (s *Server) newPair(local netip.Addr) (first, next *relay, err error) {
+	for number := range s.relayPorts(true) {
+		if first, err = s.relayAt(netip.AddrPortFrom(local, number)); err != nil {
+			continue
+		}
+		if next, err = s.relayAt(netip.AddrPortFrom(local, number+1)); err == nil {
+			return first, next, nil
+		}
+		first.close()
+	}
+	return nil, nil, fmt.Errorf("turn: found no free pair of ports in %d tries: %w", bindAttempts, err)
+}
+
+// relayAt opens a relay at an address; port 0 takes any.
+func (s *Server) relayAt(at netip.AddrPort) (*relay, error) {
+	r := &relay{server: s}
+	group := s.groups[int(s.opened.Add(1))%len(s.groups)]
+	var err error
+	if r.member, err = group.Listen(at, r); err != nil {
+		return nil, err
+	}
+	r.local = r.member.Addr()
+	r.announced = netip.AddrPortFrom(s.announced(at.Addr()), r.local.Port())
+	if err := s.relays.add(r); err != nil {
+		_ = r.member.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
 // relayPorts yields the ports to try: 0, which is any free one, or those of
-// the configured range from a random one on.
-func (s *Server) relayPorts() func(yield func(uint16) bool) {
+// the configured range from a random one on. Even ones without a range are
+// from the dynamic ports (RFC 6335).
+func (s *Server) relayPorts(even bool) iter.Seq[uint16] {
 	low, high := int(s.config.RelayPortLow), int(s.config.RelayPortHigh)
+	if even && low == 0 {
+		low, high = 49152, 65535
+	}
 	return func(yield func(uint16) bool) {
 		size := high - low + 1
 		start := rand.IntN(size)
 		for i := range bindAttempts {
-			if low != 0 && i >= size || !yield(uint16(low+(start+i)%size)) {
+			if low != 0 && i >= size {
+				return
+			}
+			number := uint16(low + (start+i)%size)
+			if even && number%2 != 0 {
+				continue
+			}
+			if !yield(number) {
 				return
 			}
 		}
+	}
+}
+
+// readRelays serves the relays of a group until it is closed.
+func (s *Server) readRelays(group *udp.Group) {
+	out := s.newOutlet()
+	handle := func(owner any, datagrams []udp.Datagram) { out.fromPeers(s.now(), owner.(*relay), datagrams) }
+	for group.Read(handle) == nil {
+		out.flush()
 	}
 }

@@ -1,19 +1,18 @@
 package turn
 
 import (
-	"bufio"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/hiroba-rtc/hiroba/internal/limit"
 )
 
 const (
-	// streamBuffer is what is read of a connection ahead, in bytes; the only
-	// memory that grows with what a stranger sends, and its bound.
-	streamBuffer = 2 * maxFrame
 	// allocateWithin is how long a connection may stay without an allocation.
 	allocateWithin = 10 * time.Second
 	// silence is how long a connection with an allocation may send nothing. An
@@ -21,18 +20,35 @@ const (
 	silence = 11 * time.Minute
 	// writeWithin is how long a client may take to read what is sent to it.
 	writeWithin = 10 * time.Second
+	// streamQueue is how many bytes wait for a client that reads slowly; what
+	// comes from peers beyond that is dropped. Answers may take half as many more.
+	streamQueue = 256 << 10
 )
 
-// stream is a TCP connection of one client as a net.PacketConn: each ReadFrom
-// returns one whole message, each WriteTo sends one. An error ends it.
+// stream is a connection of one client: over TCP or TLS, a stream of messages,
+// over DTLS, each read and write is one.
+//
+// One goroutine reads it. What is for the client is collected, and written by
+// whoever collected it when that cannot wait for the client, else by a goroutine
+// that lives for as long as something waits.
 type stream struct {
 	net.Conn
-	reader     *bufio.Reader // nil: each Read of Conn is a message
-	timeout    streamTimeouts
+	server *Server
+	from   origin
+	unsent func() (int, bool) // bytes that the system has not sent; false: nobody knows
+	inline int                // as many bytes can be given to the system without waiting
+
+	client     atomic.Pointer[allocation]
 	notReading atomic.Bool // the client, so it was cut off
 
-	mu        sync.Mutex // guards allocated, together with the read deadline
-	allocated bool
+	deadline sync.Mutex // guards the read deadline together with client
+	extended time.Time
+
+	mu      sync.Mutex // guards the fields below
+	waiting []byte     // whole messages
+	spare   []byte
+	writing bool
+	closed  bool
 }
 
 // streamTimeouts are the constants above, but for tests.
@@ -40,72 +56,240 @@ type streamTimeouts struct {
 	allocate, silence, write time.Duration
 }
 
-func newStream(conn net.Conn, transport Transport, timeout streamTimeouts) *stream {
-	s := &stream{Conn: conn, timeout: timeout}
-	if transport != DTLS {
-		s.reader = bufio.NewReaderSize(conn, streamBuffer)
+func (s *Server) newStream(conn net.Conn, transport Transport) *stream {
+	st := &stream{Conn: conn, server: s}
+	st.from = origin{
+		transport: transport, addr: addrPort(conn.RemoteAddr()), local: addrPort(conn.LocalAddr()).Addr(), stream: st,
 	}
-	s.setAllocated(false)
-	return s
+	if transport == DTLS {
+		st.unsent, st.inline = func() (int, bool) { return 0, true }, mostBuffer // a datagram does not wait
+	} else {
+		st.unsent, st.inline = unsent(conn)
+	}
+	st.extend(nil)
+	return st
 }
 
-// setAllocated says whether the client has an allocation. Without one the
-// connection ends soon, whatever it sends meanwhile.
-func (s *stream) setAllocated(allocated bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.allocated = allocated
-	wait := s.timeout.allocate
-	if allocated {
-		wait = s.timeout.silence
+// hold gives the client an allocation.
+func (s *stream) hold(a *allocation) {
+	s.client.Store(a)
+	s.extend(a)
+}
+
+// release takes it away. Without one the connection ends soon, whatever it
+// sends meanwhile.
+func (s *stream) release(a *allocation) {
+	if s.client.CompareAndSwap(a, nil) {
+		s.extend(nil)
 	}
+}
+
+// extend says how long the client may be silent from now on.
+func (s *stream) extend(a *allocation) {
+	s.deadline.Lock()
+	defer s.deadline.Unlock()
+	now := time.Now()
+	wait := s.server.timeouts.allocate
+	if a != nil {
+		wait = s.server.timeouts.silence
+	}
+	s.extended = now
 	// An error means that the connection is closed, which the reader learns.
-	_ = s.SetReadDeadline(time.Now().Add(wait))
+	_ = s.SetReadDeadline(now.Add(wait))
 }
 
-// isAllocated returns what setAllocated said last.
-func (s *stream) isAllocated() bool {
+// heard extends the deadline of a client with an allocation, now and then.
+func (s *stream) heard() {
+	a := s.client.Load()
+	if a == nil {
+		return
+	}
+	s.deadline.Lock()
+	due := time.Since(s.extended) > s.server.timeouts.silence/8
+	s.deadline.Unlock()
+	if due {
+		s.extend(a)
+	}
+}
+
+// read serves the connection until it ends.
+func (s *stream) read() error {
+	in := newIntake(s.server)
+	if s.from.transport == DTLS {
+		return s.readDatagrams(in)
+	}
+	var f frames
+	for {
+		if err := f.fill(s.Conn); err != nil {
+			return err
+		}
+		in.now = s.server.now()
+		s.heard()
+		for {
+			message, err := f.next()
+			if err != nil {
+				in.out.flush()
+				return err
+			}
+			if message == nil {
+				break
+			}
+			in.take(s, message)
+			if in.joined != nil {
+				in.out.flush()
+				return in.joined.run(s, f.rest())
+			}
+		}
+		in.out.flush()
+	}
+}
+
+func (s *stream) readDatagrams(in *intake) error {
+	buffer := make([]byte, 8192) // DTLS wants room for a whole record
+	for {
+		n, err := s.Conn.Read(buffer)
+		if err != nil {
+			return err
+		}
+		in.now = s.server.now()
+		s.heard()
+		if n <= maxFrame {
+			in.take(s, buffer[:n])
+		} else {
+			s.server.counts.dropped(dropTooLarge)
+		}
+		in.out.flush()
+	}
+}
+
+// take takes a message of a connection.
+func (in *intake) take(s *stream, message []byte) {
+	if len(message) > 0 && message[0]>>6 == 0b01 {
+		in.channelData(s.client.Load(), message)
+		return
+	}
+	in.message(s.from, s.client.Load(), message)
+}
+
+// answer queues a message of ours, and reports whether flush is to be called.
+func (s *stream) answer(message []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.allocated
+	if s.closed || len(s.waiting)+len(message) > streamQueue*3/2 {
+		return false
+	}
+	s.waiting = append(s.waiting, message...)
+	return true
 }
 
-// ReadFrom waits for the next message.
-func (s *stream) ReadFrom(p []byte) (int, net.Addr, error) {
-	n, err := s.readMessage(p)
-	if err != nil {
-		return 0, nil, err
-	}
+// room is the place of a message of that size behind those that wait, or nil
+// when too many do. If it is not nil, the caller unlocks mu when it has written
+// it. first says that nothing waited before, so flush is to be called.
+func (s *stream) room(size int) (room []byte, first bool) {
 	s.mu.Lock()
-	if s.allocated {
-		_ = s.SetReadDeadline(time.Now().Add(s.timeout.silence))
+	at := len(s.waiting)
+	if s.closed || at+size > streamQueue {
+		s.mu.Unlock()
+		return nil, false
+	}
+	if at+size > cap(s.waiting) {
+		s.waiting = append(s.waiting, make([]byte, size)...)
+	} else {
+		s.waiting = s.waiting[:at+size]
+	}
+	return s.waiting[at : at+size : at+size], at == 0
+}
+
+// flush writes what waits, or has it written.
+func (s *stream) flush() {
+	s.mu.Lock()
+	if s.writing || len(s.waiting) == 0 {
+		s.mu.Unlock() // who writes takes it along
+		return
+	}
+	s.writing = true
+	if !s.fits() {
+		s.mu.Unlock()
+		s.server.loops.Go(func() {
+			s.mu.Lock()
+			s.drain(false)
+		})
+		return
+	}
+	s.drain(true)
+}
+
+// fits reports whether all that waits can be written without waiting. The
+// caller holds mu.
+func (s *stream) fits() bool {
+	if s.unsent == nil {
+		return false
+	}
+	unsent, known := s.unsent()
+	return known && unsent+len(s.waiting) <= s.inline
+}
+
+// drain writes until nothing waits. It is called with mu held, by who set
+// writing, and unlocks it. Inline, it leaves what does not fit to a goroutine.
+func (s *stream) drain(inline bool) {
+	for first := true; len(s.waiting) > 0 && !s.closed; first = false {
+		if inline && !first && !s.fits() {
+			s.server.loops.Go(func() {
+				s.mu.Lock()
+				s.drain(false)
+			})
+			s.mu.Unlock()
+			return
+		}
+		out := s.waiting
+		s.waiting, s.spare = s.spare[:0], nil
+		s.mu.Unlock()
+		err := s.write(out, inline)
+		s.mu.Lock()
+		if cap(out) <= streamQueue {
+			s.spare = out[:0]
+		}
+		if err != nil {
+			s.closed = true
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				s.notReading.Store(true)
+			}
+			_ = s.Conn.Close()
+		}
+	}
+	s.writing = false
+	if !inline { // a burst is over
+		s.spare = nil
+		if cap(s.waiting) > mostBuffer {
+			s.waiting = nil
+		}
 	}
 	s.mu.Unlock()
-	return n, s.RemoteAddr(), nil
 }
 
-func (s *stream) readMessage(p []byte) (int, error) {
-	if s.reader == nil {
-		return s.Read(p)
-	}
-	return readFrame(s.reader, p)
-}
-
-// WriteTo sends one message to the client, whatever the address. A client that
-// does not read loses the connection, as half a message could not be mended.
-func (s *stream) WriteTo(p []byte, _ net.Addr) (int, error) {
-	err := s.SetWriteDeadline(time.Now().Add(s.timeout.write))
-	if err == nil {
-		_, err = s.Write(p)
-	}
-	if err != nil {
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			s.notReading.Store(true)
+// write gives messages to the connection.
+func (s *stream) write(out []byte, inline bool) error {
+	if !inline {
+		if err := s.SetWriteDeadline(time.Now().Add(s.server.timeouts.write)); err != nil {
+			return err
 		}
-		_ = s.Close()
-		return 0, err
+		defer s.SetWriteDeadline(time.Time{})
 	}
-	return len(p), nil
+	if s.from.transport != DTLS {
+		_, err := s.Conn.Write(out)
+		return err
+	}
+	for len(out) > 0 {
+		size, err := frameLength(out)
+		if err != nil {
+			return err
+		}
+		if _, err := s.Conn.Write(out[:size]); err != nil {
+			return err
+		}
+		out = out[size:]
+	}
+	return nil
 }
 
 // closeReason says for what reason of the refusals reading ended with err;
@@ -116,7 +300,7 @@ func (s *stream) closeReason(err error) string {
 		return refusedFraming
 	case errors.Is(err, errFrameTooLarge):
 		return refusedFrameTooLarge
-	case errors.Is(err, os.ErrDeadlineExceeded) && s.isAllocated():
+	case errors.Is(err, os.ErrDeadlineExceeded) && s.client.Load() != nil:
 		return refusedSilent
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return refusedIdle
@@ -124,4 +308,64 @@ func (s *stream) closeReason(err error) string {
 		return refusedNotReading
 	}
 	return ""
+}
+
+// accept serves the connections of a listener.
+func (s *Server) accept(listener Listener) {
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			if !errors.Is(err, net.ErrClosed) && !errors.Is(err, io.EOF) {
+				s.log.Error("TURN stopped at a listener: no connection can be accepted",
+					"transport", listener.Transport, "address", listener.Addr(), "err", err)
+			}
+			return
+		}
+		s.welcome(conn, listener.Transport)
+	}
+}
+
+// welcome serves a connection in a goroutine of its own.
+func (s *Server) welcome(conn net.Conn, transport Transport) {
+	source := limit.Network(addrPort(conn.RemoteAddr()).Addr())
+	if err := s.sources.Take(source); err != nil {
+		reason := refusedConnections
+		if errors.Is(err, limit.ErrKey) {
+			reason = refusedConnectionsPerSource
+		}
+		s.counts.refused(reason)
+		_ = conn.Close() // there is nobody to tell
+		return
+	}
+	st := s.newStream(conn, transport)
+	s.mu.Lock()
+	if s.streams == nil {
+		s.mu.Unlock()
+		_ = conn.Close()
+		s.sources.Give(source)
+		return
+	}
+	s.streams[st] = struct{}{}
+	s.loops.Add(1)
+	s.mu.Unlock()
+	s.counts.connections.Inc()
+	go func() {
+		defer s.loops.Done()
+		err := st.read()
+		if reason := st.closeReason(err); reason != "" {
+			s.counts.refused(reason)
+		}
+		st.mu.Lock()
+		st.closed = true
+		st.mu.Unlock()
+		_ = conn.Close()
+		if a := st.client.Load(); a != nil {
+			s.end(a, EndedByLink)
+		}
+		s.mu.Lock()
+		delete(s.streams, st)
+		s.mu.Unlock()
+		s.counts.connections.Dec()
+		s.sources.Give(source)
+	}()
 }

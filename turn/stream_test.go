@@ -12,16 +12,6 @@ import (
 	"go.uber.org/goleak"
 )
 
-// readerConn is a connection that is only read.
-type readerConn struct {
-	io.Reader
-	net.Conn
-}
-
-func (c *readerConn) Read(p []byte) (int, error) { return c.Reader.Read(p) }
-
-func (c *readerConn) RemoteAddr() net.Addr { return &net.TCPAddr{} }
-
 // dial connects by TCP, and gives up on anything after a while.
 func dial(t testing.TB, l *lab) *net.TCPConn {
 	t.Helper()
@@ -59,7 +49,7 @@ func hello(t testing.TB, conn net.Conn) {
 	}
 }
 
-// The attack on the library's stream reader: a message of twelve bytes, after
+// The attack on stream readers that count in 16 bits (pion/turn's): a message of twelve bytes, after
 // which it read empty messages for ever, with a whole core, from a connection
 // that was closed long ago. Here it ends the connection and nothing else.
 func TestAttackWithLengths(t *testing.T) {

@@ -1,20 +1,3 @@
-// Package turn is the STUN and TURN server (RFC 8489, RFC 8656): it tells
-// clients their mapped address, and relays UDP for those that nothing else
-// lets through, over UDP and TCP.
-//
-// pion/turn keeps the protocol; around it stands what a server in the open
-// needs. Each message a client sends is looked at before the library sees it
-// (frame.go, admit.go), each datagram to or from a peer is judged with its
-// port (policy.go, relay.go), and everything that a stranger can make the
-// server hold is bounded and counted.
-//
-// Where the SFU is at the same UDP address and port, a browser's connection to
-// the SFU must not name this server as its STUN or TURN/UDP server, unless it
-// is relay-only: Chromium takes every datagram from the address of such a
-// server for that server's, so ICE never gets an answer on the direct way
-// (seen with version 156; with stun: there is no connection at all, with
-// turn: over UDP it is always relayed). Nothing is lost by it: who reaches
-// this server by UDP reaches the SFU. TURN over TCP can always be named.
 package turn
 
 import (
@@ -23,103 +6,55 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/pion/logging"
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/hiroba-rtc/hiroba/internal/limit"
-	"github.com/hiroba-rtc/hiroba/internal/pionlog"
+	"github.com/hiroba-rtc/hiroba/internal/udp"
 )
 
-// Config says what a Server serves.
-type Config struct {
-	// UDP are sockets bound to one specific address each; relays for a client
-	// sit at the address that it reached. The server reads and closes them.
-	UDP []net.PacketConn
-	// Listeners have the connections of clients over TCP, TLS and DTLS. The
-	// server closes them.
-	Listeners []Listener
-
-	// Secret is shared with whoever issues credentials; see authenticator.
-	Secret []byte
-	// Realm is "hiroba" when empty.
-	Realm string
-	// Grace is how long after a credential's expiry it keeps the allocations
-	// alive that it opened before; 24 hours when 0, none when negative.
-	Grace time.Duration
-
-	// Self are the UDP sockets of this server's own SFU: the one exception,
-	// port and all, from the addresses that no client reaches as a peer.
-	Self []netip.AddrPort
-	// Advertise are the addresses by which the world knows this machine when
-	// they are not its own, at most one for each address family. Relayed
-	// addresses are announced there, and clients reach Self there.
-	Advertise []netip.Addr
-	// Allow are networks whose addresses clients may reach although they are
-	// private or otherwise special.
-	Allow []netip.Prefix
-
-	// RelayPortLow to RelayPortHigh are the UDP ports of relayed addresses;
-	// both 0 for any.
-	RelayPortLow, RelayPortHigh uint16
-
-	Limits Limits
-
-	Logger     *slog.Logger          // nil: slog.Default
-	Registerer prometheus.Registerer // nil: metrics are not registered
-}
-
-// Listener has connections of clients.
-type Listener struct {
-	net.Listener
-	// Transport is how clients come here. TCP and TLS carry a stream of bytes;
-	// what a connection over DTLS reads and writes at once is one datagram.
-	Transport Transport
-}
-
-// Transport is how a client reaches the server; as a string, a label of
-// metrics.
-type Transport string
-
-// The transports of RFC 8656, section 3.1.
-const (
-	UDP  Transport = "udp"
-	TCP  Transport = "tcp"
-	TLS  Transport = "tls"
-	DTLS Transport = "dtls"
-)
-
-// Limits bound what clients can make the server hold. Each 0 is its default.
-type Limits struct {
-	AllocationsPerUser   int // 16
-	Allocations          int // in all; 4096
-	Connections          int // over TCP, in all; 4096
-	ConnectionsPerSource int // over TCP, of one IPv4 address or IPv6 /64; 256
-}
-
-// Server is a running server.
+// Server is a running server. Its methods are safe for concurrent use.
 type Server struct {
-	config     Config
-	log        *slog.Logger
-	libraryLog logging.LoggerFactory
-	counts     *counts
-	auth       *authenticator
-	policy     *policy
-	locals     []netip.Addr // of the UDP sockets
-	requests   *limit.Rate
-	users      *limit.Counter[string]     // allocations
-	sources    *limit.Counter[netip.Addr] // TCP connections
-	relays     relays
-	timeouts   streamTimeouts
+	config   Config
+	log      *slog.Logger
+	counts   *counts
+	now      func() time.Time
+	timeouts streamTimeouts
 
-	loops sync.WaitGroup // the accept loop, and each reader of a front or relay
+	auth     atomic.Pointer[authenticator]
+	policy   atomic.Pointer[policy]
+	nonces   *nonces
+	requests *limit.Rate                // of who has no allocation
+	paces    *limit.Rate                // allocations
+	users    *limit.Counter[string]     // allocations
+	sources  *limit.Counter[netip.Addr] // connections
+	userBits userBits
 
-	mu     sync.Mutex // guards fronts; nil once closed
-	fronts map[*front]struct{}
+	totalBits *bitRate
+	draining  atomic.Bool
+
+	fronts []*front
+	locals []netip.Addr // of the fronts
+	groups []*udp.Group // of the relays' sockets
+	opened atomic.Uint32
+
+	relays       relays
+	reservations reservations
+	connections  connections
+
+	loops sync.WaitGroup // everybody who reads something
+	stop  chan struct{}
+
+	mu          sync.Mutex // guards the fields below; nil once closed
+	allocations map[string]*allocation
+	streams     map[*stream]struct{}
 }
+
+// sweepEvery is how often is looked for what ran out.
+const sweepEvery = time.Second
 
 // New starts a server. An error about the Config leaves its sockets open.
 func New(config Config) (*Server, error) {
@@ -130,171 +65,75 @@ func start(config Config, timeouts streamTimeouts, now func() time.Time) (*Serve
 	if err := config.complete(); err != nil {
 		return nil, err
 	}
+	limits := config.Limits
 	s := &Server{
-		config:     config,
-		log:        config.Logger,
-		libraryLog: pionlog.Factory{Logger: config.Logger},
-		auth:       &authenticator{secret: config.Secret, realm: config.Realm, grace: max(0, config.Grace), now: now},
-		requests:   limit.NewRate(requestsPerSecond, requestsBurst),
-		users:      limit.New[string](config.Limits.Allocations, config.Limits.AllocationsPerUser),
-		sources:    limit.New[netip.Addr](config.Limits.Connections, config.Limits.ConnectionsPerSource),
-		relays:     relays{by: make(map[netip.AddrPort]*relay)},
-		timeouts:   timeouts,
-		fronts:     make(map[*front]struct{}),
+		config: config, log: config.Logger, now: now, timeouts: timeouts,
+		nonces:      newNonces(),
+		requests:    limit.NewRate(float64(limits.AnswersPerSecond), 2*float64(limits.AnswersPerSecond)),
+		paces:       limit.NewRate(float64(limits.AllocationsPerSecond), 4*float64(limits.AllocationsPerSecond)),
+		users:       limit.New[string](limits.Allocations, limits.AllocationsPerUser),
+		sources:     limit.New[netip.Addr](limits.Connections, limits.ConnectionsPerSource),
+		userBits:    userBits{perSecond: limits.BitsPerUser, by: make(map[string]*sharedBitRate)},
+		totalBits:   newBitRate(limits.Bits),
+		relays:      relays{by: make(map[netip.AddrPort]*relay)},
+		stop:        make(chan struct{}),
+		allocations: make(map[string]*allocation),
+		streams:     make(map[*stream]struct{}),
 	}
-	for _, conn := range config.UDP {
-		s.locals = append(s.locals, addrPort(conn.LocalAddr()).Addr())
+	for i, socket := range config.UDP {
+		s.fronts = append(s.fronts, &front{
+			Socket: socket, server: s, index: i, clients: make(map[netip.AddrPort]*allocation),
+		})
+		s.locals = append(s.locals, socket.Addr().Addr())
 	}
-	s.policy = newPolicy(config.Self, slices.Concat(s.locals, config.Advertise), config.Allow)
-	s.counts = newCounts(config.Registerer)
-
-	for _, conn := range config.UDP {
-		if err := s.serve(conn, UDP, s.socketEnded); err != nil {
-			return nil, errors.Join(fmt.Errorf("turn: serving UDP %v: %w", conn.LocalAddr(), err), s.Close())
+	s.auth.Store(config.authenticator())
+	s.policy.Store(newPolicy(config.Self, slices.Concat(s.locals, config.Advertise), config.Rules))
+	for range min(max(1, runtime.GOMAXPROCS(0)/2), 8) {
+		group, err := udp.NewGroup()
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("turn: %w", err), s.closeGroups())
 		}
+		s.groups = append(s.groups, group)
+	}
+	s.counts = newCounts(config.Registerer, s.groups)
+
+	for _, group := range s.groups {
+		s.loops.Go(func() { s.readRelays(group) })
+	}
+	for _, f := range s.fronts {
+		s.loops.Go(f.read)
 	}
 	for _, listener := range config.Listeners {
 		s.loops.Go(func() { s.accept(listener) })
 	}
+	s.loops.Go(s.tick)
 	return s, nil
 }
 
-// complete fills in defaults and says what is wrong.
-func (c *Config) complete() error {
-	if len(c.UDP) == 0 && len(c.Listeners) == 0 {
-		return errors.New("turn: neither UDP nor TCP to serve")
-	}
-	for _, l := range c.Listeners {
-		if l.Transport != TCP && l.Transport != TLS && l.Transport != DTLS {
-			return fmt.Errorf("turn: the transport of listener %v is %q; it can be tcp, tls or dtls", l.Addr(), l.Transport)
-		}
-	}
-	for _, conn := range c.UDP {
-		if at := addrPort(conn.LocalAddr()); !at.IsValid() || at.Addr().IsUnspecified() {
-			return fmt.Errorf("turn: UDP %v is not at one specific address, where relays could sit", conn.LocalAddr())
-		}
-	}
-	if len(c.Secret) == 0 {
-		return errors.New("turn: no secret, so anybody could log in; set one, or make a random one")
-	}
-	if c.RelayPortLow > c.RelayPortHigh || c.RelayPortLow == 0 && c.RelayPortHigh != 0 {
-		return fmt.Errorf("turn: %d-%d is no range of relay ports; give the lower one first, from 1 on, or 0 twice for any",
-			c.RelayPortLow, c.RelayPortHigh)
-	}
-	c.Self = slices.Clone(c.Self)
-	for i, addr := range c.Self {
-		c.Self[i] = canonical(addr)
-	}
-	c.Advertise = slices.Clone(c.Advertise)
-	for i, addr := range c.Advertise {
-		c.Advertise[i] = addr.Unmap()
-	}
-	setDefault(&c.Realm, "hiroba")
-	setDefault(&c.Grace, 24*time.Hour)
-	setDefault(&c.Limits.AllocationsPerUser, 16)
-	setDefault(&c.Limits.Allocations, 4096)
-	setDefault(&c.Limits.Connections, 4096)
-	setDefault(&c.Limits.ConnectionsPerSource, 256)
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
-	return nil
-}
-
-func setDefault[T comparable](value *T, to T) {
-	var zero T
-	if *value == zero {
-		*value = to
-	}
-}
-
-// serve starts a front. ended is called once when reading it has ended; when
-// serve fails, it is not.
-func (s *Server) serve(conn net.PacketConn, transport Transport, ended func(net.PacketConn, error)) error {
-	f := &front{
-		PacketConn: conn,
-		server:     s,
-		transport:  transport,
-		local:      addrPort(conn.LocalAddr()).Addr(),
-		clients:    make(map[netip.AddrPort]*client),
-	}
-	f.closed = func(err error) {
-		s.forget(f)
-		ended(conn, err)
-		s.loops.Done()
-	}
-	s.mu.Lock()
-	if s.fronts == nil {
-		s.mu.Unlock()
-		return net.ErrClosed
-	}
-	s.fronts[f] = struct{}{}
-	s.loops.Add(1)
-	s.mu.Unlock()
-	if err := f.open(); err != nil {
-		s.forget(f)
-		s.loops.Done()
-		return err
-	}
-	return nil
-}
-
-func (s *Server) forget(f *front) {
-	s.mu.Lock()
-	delete(s.fronts, f)
-	s.mu.Unlock()
-}
-
-func (s *Server) socketEnded(conn net.PacketConn, err error) {
-	if !errors.Is(err, net.ErrClosed) {
-		s.log.Error("TURN over UDP stopped: the socket cannot be read", "address", conn.LocalAddr(), "err", err)
-	}
-}
-
-// accept serves each connection as a front of its own.
-func (s *Server) accept(listener Listener) {
+// tick ends what runs out.
+func (s *Server) tick() {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
 	for {
-		conn, err := listener.Accept()
-		if err != nil {
-			if !errors.Is(err, net.ErrClosed) {
-				s.log.Error("TURN stopped at a listener: no connection can be accepted", "transport", listener.Transport, "address", listener.Addr(), "err", err)
-			}
+		select {
+		case <-ticker.C:
+			s.sweep(s.now())
+		case <-s.stop:
 			return
 		}
-		s.welcome(conn, listener.Transport)
 	}
 }
 
-func (s *Server) welcome(conn net.Conn, transport Transport) {
-	source := limit.Network(addrPort(conn.RemoteAddr()).Addr())
-	if err := s.sources.Take(source); err != nil {
-		reason := refusedConnections
-		if errors.Is(err, limit.ErrKey) {
-			reason = refusedConnectionsPerSource
-		}
-		s.counts.refused(reason)
-		_ = conn.Close() // there is nobody to tell
-		return
+// SetCredentials takes other credentials. Allocations that exist go on, and can
+// be refreshed by who can log in with the new ones.
+func (s *Server) SetCredentials(credentials Credentials) error {
+	config := s.config
+	config.Credentials = credentials
+	if err := config.checkCredentials(); err != nil {
+		return err
 	}
-	s.counts.connections.Inc()
-	leave := func() {
-		_ = conn.Close()
-		s.counts.connections.Dec()
-		s.sources.Give(source)
-	}
-	stream := newStream(conn, transport, s.timeouts)
-	err := s.serve(stream, transport, func(_ net.PacketConn, err error) {
-		if reason := stream.closeReason(err); reason != "" {
-			s.counts.refused(reason)
-		}
-		leave()
-	})
-	if err != nil {
-		leave()
-		if !errors.Is(err, net.ErrClosed) {
-			s.log.Error("serving a TURN connection", "client", conn.RemoteAddr(), "err", err)
-		}
-	}
+	s.auth.Store(config.authenticator())
+	return nil
 }
 
 // relayAddress is the local address for a relay of a client that reached
@@ -309,11 +148,7 @@ func (s *Server) relayAddress(reached netip.Addr, want6 bool) (netip.Addr, error
 			return local, nil
 		}
 	}
-	family := "IPv4"
-	if want6 {
-		family = "IPv6"
-	}
-	return netip.Addr{}, fmt.Errorf("turn: this machine has no %s address for a relay", family)
+	return netip.Addr{}, errNoFamily
 }
 
 // announced is the address that peers are told for a relay at a local one.
@@ -350,22 +185,40 @@ func (s *Server) announcedSelf(to netip.AddrPort, local netip.Addr) (self netip.
 }
 
 // Close ends all allocations and connections, closes the sockets and the
-// listener, and waits for everybody who read them. It is called once.
+// listeners, and waits for everybody who read them. It is called once.
 func (s *Server) Close() error {
-	var err error
+	close(s.stop)
+	var errs []error
 	for _, listener := range s.config.Listeners {
-		err = errors.Join(err, listener.Close())
+		errs = append(errs, listener.Close())
 	}
-	s.mu.Lock()
-	fronts := s.fronts
-	s.fronts = nil
-	s.mu.Unlock()
-	for f := range fronts {
-		if e := f.PacketConn.Close(); !errors.Is(e, net.ErrClosed) { // the client may have been faster
-			err = errors.Join(err, e)
+	for _, f := range s.fronts {
+		if err := f.Close(); !errors.Is(err, net.ErrClosed) { // who closed it before meant the same
+			errs = append(errs, err)
 		}
 	}
-	s.relays.close()
+	s.mu.Lock()
+	streams, allocations := s.streams, s.allocations
+	s.streams, s.allocations = nil, nil
+	s.mu.Unlock()
+	for _, a := range allocations {
+		s.end(a, EndedByClose)
+	}
+	for st := range streams {
+		if err := st.Conn.Close(); !errors.Is(err, net.ErrClosed) { // the client may have been faster
+			errs = append(errs, err)
+		}
+	}
+	s.connections.close()
+	errs = append(errs, s.closeGroups())
 	s.loops.Wait()
-	return err
+	return errors.Join(errs...)
+}
+
+func (s *Server) closeGroups() error {
+	var errs []error
+	for _, group := range s.groups {
+		errs = append(errs, group.Close())
+	}
+	return errors.Join(errs...)
 }

@@ -187,7 +187,7 @@ func (s *server) startTURN(config configs.Config, secret []byte, log *slog.Logge
 			{Listener: s.port.TURNTCP(), Transport: turn.TCP},
 			{Listener: s.port.TURNTLS(), Transport: turn.TLS},
 		},
-		Secret: secret, Advertise: config.Advertise,
+		Credentials: turn.Credentials{Secrets: [][]byte{secret}}, Advertise: config.Advertise,
 		RelayPortLow: config.TURN.RelayPorts.Low, RelayPortHigh: config.TURN.RelayPorts.High,
 		Limits: turn.Limits{AllocationsPerUser: config.TURN.AllocationsPerUser, Allocations: config.TURN.Allocations},
 		Logger: log, Registerer: registry,

@@ -69,7 +69,7 @@ func classifyDatagram(b []byte) protocol {
 		return protocolICE
 	case 20 <= first && first <= 63: // DTLS
 		return protocolICE
-	case 64 <= first && first <= 79: // TURN ChannelData
+	case 64 <= first && first <= 127: // TURN ChannelData, with the numbers of RFC 5766 that RFC 7983 leaves out
 		return protocolTURN
 	case first <= 3: // STUN
 		return classifySTUN(b)

@@ -11,20 +11,16 @@ import (
 	"github.com/hiroba-rtc/hiroba/internal/udp"
 )
 
-const (
-	// maxTURNDatagram is the largest datagram handed to TURN, in bytes: what a
-	// path MTU of 1,500 can carry, with room to spare.
-	maxTURNDatagram = 2048
-	// turnQueue is how many datagrams wait for TURN; further ones are dropped,
-	// as a full socket would.
-	turnQueue = 512
-)
+// maxTURNDatagram is the largest datagram handed to TURN, in bytes: what a path
+// MTU of 1,500 can carry, with room to spare.
+const maxTURNDatagram = 2048
 
 // UDP is one socket with two users, ICE and TURN. Both write to it straight.
 //
 // For reading, ICE has the right of way: its ReadBatch reads the socket itself,
 // so that media costs no copy and wakes nobody twice. What it finds to be TURN's
-// it copies into a bounded queue, where TURN's ReadFrom waits. So ICE must be
+// it copies into a bounded queue, where TURN waits, and wakes it once for all
+// that one look at the socket brought. So ICE must be
 // read all the time for TURN to hear anything; once ICE is closed, TURN reads
 // the socket itself.
 type UDP struct {
@@ -52,26 +48,17 @@ type ICEConn struct {
 // indications and ChannelData. Read deadlines are not supported.
 type TURNConn struct {
 	udp     *UDP
-	queue   chan *datagram
+	queue   queue
 	closed  chan struct{}
 	once    sync.Once
-	reading sync.Mutex     // held by TURN while it reads the socket; guards pending
-	pending []udp.Datagram // read from the socket, but not yet taken
+	reading sync.Mutex     // held by TURN while it reads; guards pending
+	pending []udp.Datagram // read, but not yet taken by ReadFromAddrPort
 }
-
-// datagram waits in the queue of TURN.
-type datagram struct {
-	from    netip.AddrPort
-	length  int
-	payload [maxTURNDatagram]byte
-}
-
-var datagrams = sync.Pool{New: func() any { return new(datagram) }}
 
 func newUDP(socket *udp.Socket, counts *counts) *UDP {
 	u := &UDP{socket: socket, reader: socket.NewReader(), counts: counts}
 	u.ice = ICEConn{Socket: socket, udp: u, closed: make(chan struct{})}
-	u.turn = TURNConn{udp: u, queue: make(chan *datagram, turnQueue), closed: make(chan struct{})}
+	u.turn = TURNConn{udp: u, queue: newQueue(), closed: make(chan struct{})}
 	return u
 }
 
@@ -111,6 +98,7 @@ func (u *UDP) read(side protocol) ([]udp.Datagram, error) {
 			u.counts.dropped(droppedUnknown)
 		}
 	}
+	u.turn.queue.tell()
 	return mine, nil
 }
 
@@ -192,67 +180,59 @@ func (c *TURNConn) push(payload []byte, from netip.AddrPort) {
 	switch {
 	case isClosed(c.closed):
 		c.udp.counts.dropped(droppedNoOwner)
-		return
 	case len(payload) > maxTURNDatagram:
 		c.udp.counts.dropped(droppedTooLarge)
-		return
-	case len(c.queue) == cap(c.queue): // there is one writer: what is free stays free
+	case !c.queue.push(payload, from):
 		c.udp.counts.dropped(droppedQueue)
-		return
-	}
-	d := datagrams.Get().(*datagram)
-	d.from, d.length = from, copy(d.payload[:], payload)
-	c.queue <- d
-}
-
-// ReadFromAddrPort waits for the next datagram that is TURN's.
-func (c *TURNConn) ReadFromAddrPort(buf []byte) (int, netip.AddrPort, error) {
-	select {
-	case <-c.closed:
-		return 0, netip.AddrPort{}, closedError("read", c.LocalAddr())
-	case d := <-c.queue:
-		n, from := d.take(buf)
-		return n, from, nil
-	default:
-	}
-	select {
-	case <-c.closed:
-		return 0, netip.AddrPort{}, closedError("read", c.LocalAddr())
-	case d := <-c.queue:
-		n, from := d.take(buf)
-		return n, from, nil
-	case <-c.udp.ice.closed:
-	}
-	select {
-	case d := <-c.queue: // the last that ICE read
-		n, from := d.take(buf)
-		return n, from, nil
-	default:
-		return c.readSocket(buf)
 	}
 }
 
-// take copies a datagram out and gives its storage back.
-func (d *datagram) take(buf []byte) (int, netip.AddrPort) {
-	n, from := copy(buf, d.payload[:d.length]), d.from
-	datagrams.Put(d)
-	return n, from
-}
-
-// readSocket reads in the place of ICE, which is closed: whoever still calls it
-// gets no further than its own mutex.
-func (c *TURNConn) readSocket(buf []byte) (int, netip.AddrPort, error) {
+// ReadBatch waits for datagrams that are TURN's and returns all that are there,
+// up to a bound. They may be changed, and are valid until the next call: a
+// connection has one reader, which uses either this or the methods for single
+// datagrams.
+func (c *TURNConn) ReadBatch() ([]udp.Datagram, error) {
 	c.reading.Lock()
 	defer c.reading.Unlock()
-	for len(c.pending) == 0 {
-		if isClosed(c.closed) {
-			return 0, netip.AddrPort{}, closedError("read", c.LocalAddr())
+	return c.readBatch()
+}
+
+// readBatch is ReadBatch for who holds the mutex.
+func (c *TURNConn) readBatch() ([]udp.Datagram, error) {
+	for !isClosed(c.closed) {
+		if datagrams := c.queue.take(); len(datagrams) > 0 {
+			return datagrams, nil
 		}
-		datagrams, err := c.udp.read(protocolTURN)
-		if err != nil {
-			if isClosed(c.closed) {
-				err = closedError("read", c.LocalAddr())
+		select {
+		case <-c.closed:
+		case <-c.queue.came:
+		case <-c.udp.ice.closed:
+			if datagrams := c.queue.take(); len(datagrams) > 0 { // the last that ICE read
+				return datagrams, nil
 			}
+			datagrams, err := c.udp.read(protocolTURN)
+			switch {
+			case err != nil && !isClosed(c.closed):
+				return nil, err
+			case len(datagrams) > 0:
+				return datagrams, nil
+			}
+		}
+	}
+	return nil, closedError("read", c.LocalAddr())
+}
+
+// ReadFromAddrPort waits for the next datagram that is TURN's and copies it, as
+// much as the buffer holds.
+func (c *TURNConn) ReadFromAddrPort(buf []byte) (int, netip.AddrPort, error) {
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	if isClosed(c.closed) {
+		return 0, netip.AddrPort{}, closedError("read", c.LocalAddr())
+	}
+	if len(c.pending) == 0 {
+		datagrams, err := c.readBatch()
+		if err != nil {
 			return 0, netip.AddrPort{}, err
 		}
 		c.pending = datagrams
@@ -286,6 +266,12 @@ func (c *TURNConn) WriteTo(payload []byte, to net.Addr) (int, error) {
 	}
 	return c.udp.socket.WriteTo(payload, to)
 }
+
+// NewBatch is for who writes many datagrams.
+func (c *TURNConn) NewBatch() *udp.Batch { return c.udp.socket.NewBatch() }
+
+// Addr is the address and port of the socket.
+func (c *TURNConn) Addr() netip.AddrPort { return c.udp.socket.Addr() }
 
 // LocalAddr is the address of the socket, as a *net.UDPAddr.
 func (c *TURNConn) LocalAddr() net.Addr { return c.udp.socket.LocalAddr() }

@@ -36,11 +36,22 @@ func (in *intake) init(r *Reader) {
 		r.storage = make([]byte, readBytes)
 		return
 	}
+	in.prepare(r)
+	_ = r.socket.raw.Control(func(fd uintptr) { coalesce(int(fd)) })
+	in.call = func(fd uintptr) bool {
+		in.used, in.errno = r.socket.system.recvmmsg(fd, in.messages[:])
+		return in.errno != unix.EAGAIN
+	}
+}
+
+// coalesce has a socket put datagrams together. Without it, each comes alone;
+// that is all.
+func coalesce(fd int) { _ = unix.SetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1) }
+
+// prepare makes the structures.
+func (in *intake) prepare(r *Reader) {
+	in.reader = r
 	r.storage = make([]byte, readBatch*readStride)
-	_ = r.socket.raw.Control(func(fd uintptr) {
-		// Without it, each datagram comes alone. That is all.
-		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_UDP, unix.UDP_GRO, 1)
-	})
 	for i := range in.messages {
 		in.pieces[i].Base = &r.buffer(i)[0]
 		in.pieces[i].SetLen(readBytes)
@@ -51,10 +62,6 @@ func (in *intake) init(r *Reader) {
 		m.Control = (*byte)(unsafe.Pointer(&in.controls[i]))
 	}
 	in.used = readBatch
-	in.call = func(fd uintptr) bool {
-		in.used, in.errno = r.socket.system.recvmmsg(fd, in.messages[:])
-		return in.errno != unix.EAGAIN
-	}
 }
 
 // read waits for messages and takes them apart.
@@ -63,18 +70,30 @@ func (in *intake) read() error {
 	if r.socket.system.recvmmsg == nil {
 		return r.readPlain()
 	}
-	for i := range in.used {
-		m := &in.messages[i].header
-		m.Namelen = unix.SizeofSockaddrInet6
-		m.SetControllen(int(unsafe.Sizeof(in.controls[i])))
-	}
-	in.used = 0
+	in.ready()
 	if err := r.socket.raw.Read(in.call); err != nil {
 		return err
 	}
 	if in.errno != 0 {
 		return in.errno
 	}
+	in.take()
+	return nil
+}
+
+// ready makes the structures ready for the next call.
+func (in *intake) ready() {
+	for i := range in.used {
+		m := &in.messages[i].header
+		m.Namelen = unix.SizeofSockaddrInet6
+		m.SetControllen(int(unsafe.Sizeof(in.controls[i])))
+	}
+	in.used = 0
+}
+
+// take takes apart what a call brought.
+func (in *intake) take() {
+	r := in.reader
 	r.calls++
 	for i := range in.used {
 		m := &in.messages[i]
@@ -85,7 +104,6 @@ func (in *intake) read() error {
 		}
 		r.deal(r.buffer(i)[:m.length], in.segment(i), from)
 	}
-	return nil
 }
 
 // segment is the size of the datagrams in a message, 0 for a single one.

@@ -33,7 +33,8 @@ type Datagram struct {
 // socket has one at most: what ReadFromAddrPort would bring beside it can be
 // several datagrams in one.
 type Reader struct {
-	socket    *Socket
+	socket    *Socket // nil: it serves a Group
+	counters  *counters
 	storage   []byte
 	datagrams []Datagram
 	calls     uint64
@@ -45,7 +46,7 @@ type Reader struct {
 // NewReader makes the socket's Reader. It takes a megabyte of addresses, and
 // about a tenth of that in memory.
 func (s *Socket) NewReader() *Reader {
-	r := &Reader{socket: s}
+	r := &Reader{socket: s, counters: &s.counters}
 	r.intake.init(r)
 	return r
 }
@@ -76,7 +77,7 @@ func (r *Reader) Read() ([]Datagram, error) {
 }
 
 func (r *Reader) count() {
-	s := r.socket
+	s := r.counters
 	s.received.Add(uint64(len(r.datagrams)))
 	s.receiveCalls.Add(r.calls)
 	if r.coalesced > 0 {

@@ -60,8 +60,9 @@ type counters struct {
 }
 
 // Stats can be asked at any time, also of a closed socket.
-func (s *Socket) Stats() Stats {
-	c := &s.counters
+func (s *Socket) Stats() Stats { return s.counters.stats() }
+
+func (c *counters) stats() Stats {
 	stats := Stats{
 		Sent: c.sentDatagrams.Load(), SendCalls: c.sendCalls.Load(),
 		SegmentedSends: c.segmentedSends.Load(), Segments: c.segments.Load(), Refusals: c.refusals.Load(),

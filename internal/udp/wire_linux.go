@@ -102,6 +102,10 @@ func (w *wire) load(runs []run) {
 
 // name writes an address the way the system has it, and returns its length.
 func (w *wire) name(name *unix.RawSockaddrInet6, to netip.AddrPort) uint32 {
+	return nameOf(name, to, &w.zone)
+}
+
+func nameOf(name *unix.RawSockaddrInet6, to netip.AddrPort, number *zoneNumber) uint32 {
 	if to.Addr().Is4() {
 		v4 := (*unix.RawSockaddrInet4)(unsafe.Pointer(name))
 		v4.Family = unix.AF_INET
@@ -112,7 +116,7 @@ func (w *wire) name(name *unix.RawSockaddrInet6, to netip.AddrPort) uint32 {
 	*name = unix.RawSockaddrInet6{Family: unix.AF_INET6, Addr: to.Addr().As16()}
 	putPort(&name.Port, to.Port())
 	if zone := to.Addr().Zone(); zone != "" {
-		name.Scope_id = w.zone.of(zone)
+		name.Scope_id = number.of(zone)
 	}
 	return unix.SizeofSockaddrInet6
 }
