@@ -275,14 +275,19 @@ func (s *stream) write(out []byte, inline bool) error {
 		}
 		defer s.SetWriteDeadline(time.Time{})
 	}
-	if s.from.transport != DTLS {
+	if s.from.transport == TCP {
 		_, err := s.Conn.Write(out)
 		return err
 	}
+	// A datagram each over DTLS, and a record each over TLS: there are clients
+	// that lose what is behind the first message of a record (coturn's own).
 	for len(out) > 0 {
 		size, err := frameLength(out)
 		if err != nil {
 			return err
+		}
+		if s.from.transport == TLS {
+			size = (size + 3) &^ 3
 		}
 		if _, err := s.Conn.Write(out[:size]); err != nil {
 			return err

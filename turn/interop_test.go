@@ -1,0 +1,173 @@
+package turn
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"math/big"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pion/dtls/v3"
+
+	"github.com/hiroba-rtc/hiroba/internal/udp"
+)
+
+// farm is a server on every transport, for programs that others wrote.
+type farm struct {
+	*Server
+	plain, secure int // ports of UDP and TCP, and of DTLS and TLS
+}
+
+// newFarm starts one on the loopback addresses.
+func newFarm(t testing.TB, change func(*Config)) *farm {
+	t.Helper()
+	config := Config{
+		Credentials: Credentials{Secrets: [][]byte{secret}, Users: map[string]string{"bench": "bench"}},
+		Rules:       Rules{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}},
+		Limits:      Limits{AllocationsPerUser: 100_000, Allocations: 100_000, AllocationsPerSecond: 100_000, AnswersPerSecond: 100_000},
+		Logger:      quiet,
+	}
+	f := new(farm)
+	for _, at := range []netip.Addr{loopback, netip.IPv6Loopback()} {
+		s, err := udp.Listen(netip.AddrPortFrom(at, uint16(f.plain)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.plain = int(s.Addr().Port())
+		config.UDP = append(config.UDP, socket{s, s.NewReader()})
+		tcp, err := net.Listen("tcp", s.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		config.Listeners = append(config.Listeners, Listener{tcp, TCP})
+	}
+	certificate := selfSigned(t)
+	over, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.secure = over.Addr().(*net.TCPAddr).Port
+	config.Listeners = append(config.Listeners, Listener{tls.NewListener(over, &tls.Config{Certificates: []tls.Certificate{certificate}}), TLS})
+	datagrams, err := dtls.ListenWithOptions("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: f.secure},
+		dtls.WithCertificates(certificate), dtls.WithExtendedMasterSecret(dtls.RequestExtendedMasterSecret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Listeners = append(config.Listeners, Listener{datagrams, DTLS})
+	if change != nil {
+		change(&config)
+	}
+	if f.Server, err = New(config); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := f.Close(); err != nil {
+			t.Errorf("closing the TURN server: %v", err)
+		}
+	})
+	return f
+}
+
+func selfSigned(t testing.TB) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// start runs a program of coturn's until the test ends.
+func startProgram(t testing.TB, name string, arguments ...string) *exec.Cmd {
+	t.Helper()
+	command := exec.Command(name, arguments...)
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = command.Process.Kill()
+		_ = command.Wait()
+	})
+	return command
+}
+
+// TestCoturnClients has coturn's own client relay through this server in every
+// way there is, and loses nothing. It runs by `make turn-interop`.
+func TestCoturnClients(t *testing.T) {
+	if os.Getenv("HIROBA_TURN_INTEROP") == "" {
+		t.Skip("set HIROBA_TURN_INTEROP=1, and install coturn")
+	}
+	f := newFarm(t, nil)
+	for _, at := range []string{"127.0.0.1", "::1"} {
+		startProgram(t, "turnutils_peer", "-p", "3480", "-L", at)
+	}
+	messages := os.Getenv("HIROBA_TURN_MESSAGES")
+	if messages == "" {
+		messages = "3000"
+	}
+	common := []string{"-r", "3480", "-c", "-n", messages, "-m", "10", "-l", "1200", "-z", "1"}
+	user := []string{"-u", "bench", "-w", "bench"}
+	peer := []string{"-e", "127.0.0.1"}
+	for _, c := range []struct {
+		name      string
+		arguments [][]string
+		port      int
+	}{
+		{"UDP", [][]string{user, peer}, f.plain},
+		{"TCP", [][]string{user, peer, {"-t"}}, f.plain},
+		{"TLS", [][]string{user, peer, {"-t", "-S"}}, f.secure},
+		{"DTLS", [][]string{user, peer, {"-S"}}, f.secure},
+		{"REST credentials", [][]string{{"-u", "alice", "-W", string(secret)}, peer}, f.plain},
+		{"Send indications", [][]string{user, peer, {"-s"}}, f.plain},
+		{"client to client", [][]string{user, {"-y"}}, f.plain},
+		{"TCP allocations", [][]string{user, {"-T"}}, f.plain},
+		{"IPv6", [][]string{user, {"-e", "::1", "-x"}}, f.plain},
+		{"DONT-FRAGMENT", [][]string{user, peer, {"-g"}}, f.plain},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			arguments := append([]string{}, common...)
+			for _, a := range c.arguments {
+				arguments = append(arguments, a...)
+			}
+			runClient(t, append(arguments, "-p", strconv.Itoa(c.port), "127.0.0.1")...)
+		})
+	}
+}
+
+var (
+	lostPackets = regexp.MustCompile(`Total lost packets (-?\d+)`)
+	sentPackets = regexp.MustCompile(`tot_send_msgs=(\d+), tot_recv_msgs=(\d+)`)
+)
+
+// runClient runs coturn's client, and wants no packet to be lost.
+func runClient(t testing.TB, arguments ...string) {
+	t.Helper()
+	out, err := exec.Command("timeout", append([]string{"100", "turnutils_uclient"}, arguments...)...).CombinedOutput()
+	lost := lostPackets.FindAllStringSubmatch(string(out), -1)
+	sent := sentPackets.FindAllStringSubmatch(string(out), -1)
+	if err != nil || len(lost) == 0 || len(sent) == 0 {
+		t.Fatalf("turnutils_uclient %s: %v\n%s", strings.Join(arguments, " "), err, tail(string(out)))
+	}
+	last := sent[len(sent)-1]
+	if got := lost[len(lost)-1][1]; got != "0" || last[1] == "0" || last[1] != last[2] {
+		t.Errorf("%s packets are lost of %s sent, %s came", got, last[1], last[2])
+	}
+	t.Logf("%s sent, %s received", last[1], last[2])
+}
+
+func tail(s string) string { return s[max(0, len(s)-3000):] }
