@@ -192,6 +192,9 @@ func (s *server) startTURN(config configs.Config, secret []byte, log *slog.Logge
 		Limits: turn.Limits{AllocationsPerUser: config.TURN.AllocationsPerUser, Allocations: config.TURN.Allocations},
 		Logger: log, Registerer: registry,
 	}
+	if secure := s.port.TURNDTLS(); secure != nil {
+		out.Listeners = append(out.Listeners, turn.Listener{Listener: secure, Transport: turn.DTLS})
+	}
 	for _, u := range s.port.UDP() {
 		out.UDP = append(out.UDP, u.TURN())
 		out.Self = append(out.Self, u.Addr())
@@ -206,6 +209,9 @@ func (s *server) startTURN(config configs.Config, secret []byte, log *slog.Logge
 // do not wait there.
 func (s *server) refuseTURN() error {
 	errs := []error{s.port.TURNTCP().Close(), s.port.TURNTLS().Close()}
+	if secure := s.port.TURNDTLS(); secure != nil {
+		errs = append(errs, secure.Close())
+	}
 	for _, u := range s.port.UDP() {
 		errs = append(errs, u.TURN().Close())
 	}

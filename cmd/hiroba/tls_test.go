@@ -22,11 +22,14 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/pion/dtls/v3"
 	"github.com/pion/stun/v4"
 	"github.com/pion/turn/v5"
+	"github.com/pion/webrtc/v4"
 
 	"github.com/hiroba-rtc/hiroba/configs"
 	"github.com/hiroba-rtc/hiroba/signaling/auth"
+	"github.com/hiroba-rtc/hiroba/signaling/client"
 	"github.com/hiroba-rtc/hiroba/signaling/protocol"
 )
 
@@ -153,6 +156,48 @@ func TestEverythingOverTLS(t *testing.T) {
 		}
 		relays(t, s, turn.NewSTUNConn(conn))
 	})
+}
+
+// TURN over DTLS is on the UDP port of the same number, beside STUN, TURN and
+// media.
+func TestTURNOverDTLS(t *testing.T) {
+	s, _, p := runSecureServer(t, nil)
+	relays(t, s, p.overDTLS(t, s.port.Port()))
+}
+
+// Media goes over every route beside TLS and DTLS, also of who uses both.
+func TestMediaBesideDTLS(t *testing.T) {
+	s, url, p := runSecureServer(t, nil)
+	relays(t, s, p.overDTLS(t, s.port.Port()))
+	url = strings.Replace(url, "https:", "http:", 1)
+	face := newSource(t, webrtc.MimeTypeVP8, []byte("ann looks"))
+	ann := enter(t, url, "tea", func(c *client.Config) {
+		c.Tracks = []client.LocalTrack{{Track: face.track, Source: "camera"}}
+	})
+	bob := enter(t, url, "tea", nil)
+	bob.receives(20, bob.slotOf(ann.Joined().GetTracks()[0].GetId()), endsWith(face.body))
+	relays(t, s, p.overDTLS(t, s.port.Port()))
+}
+
+// overDTLS is a client's way to a port over DTLS, which trusts the server.
+func (p pair) overDTLS(t *testing.T, port int) net.PacketConn {
+	t.Helper()
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	secure, err := dtls.ClientWithOptions(conn, &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port},
+		dtls.WithRootCAs(p.roots), dtls.WithServerName("localhost"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := secure.HandshakeContext(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return turn.NewSTUNConn(secure)
 }
 
 // relays holds that a relay opened over conn carries a question to the server's

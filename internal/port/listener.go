@@ -56,7 +56,7 @@ func (l *listener) Accept() (net.Conn, error) {
 }
 
 func (l *listener) closedError() error {
-	return &net.OpError{Op: "accept", Net: "tcp", Addr: l.addr, Err: net.ErrClosed}
+	return &net.OpError{Op: "accept", Net: l.addr.Network(), Addr: l.addr, Err: net.ErrClosed}
 }
 
 // Close ends Accept and closes the connections that nobody accepted. Those
@@ -78,7 +78,7 @@ func (l *listener) Close() error {
 	}
 }
 
-// Addr is the address of the TCP port that all protocols share.
+// Addr is the address of the port that all protocols share.
 func (l *listener) Addr() net.Addr { return l.addr }
 
 func isClosed(done <-chan struct{}) bool {

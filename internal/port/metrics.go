@@ -28,6 +28,19 @@ const (
 	droppedTooLarge = "too_large" // TURN, over maxTURNDatagram
 	droppedQueue    = "queue"     // TURN, and its owner is behind
 	droppedNoOwner  = "no_owner"  // TURN or ICE is closed
+	droppedDTLS     = "dtls"      // TURN over DTLS, and its connection is behind or ends
+)
+
+// Why a handshake of DTLS did not become a connection.
+const (
+	dtlsUnproved      = "unproved"     // did not bring its cookie back in time
+	dtlsCrowded       = "crowded"      // the same, and a newer one took its place
+	dtlsTimeoutReason = "timeout"      // did not finish in time
+	dtlsFailed        = "failed"       // a wrong cookie, nothing in common, or no certificate
+	dtlsRate          = "rate"         // too many begin
+	dtlsTotal         = "total"        // too many connections
+	dtlsPerSource     = "per_source"   // the same, from one address
+	dtlsNotAccepted   = "not_accepted" // its owner does not accept
 )
 
 // counts is what the port tells about itself.
@@ -35,6 +48,8 @@ type counts struct {
 	connections *prometheus.CounterVec
 	refusals    *prometheus.CounterVec
 	drops       *prometheus.CounterVec
+	secured     prometheus.Counter
+	dtls        *prometheus.CounterVec
 }
 
 func newCounts(registerer prometheus.Registerer, sockets []*udp.Socket) *counts {
@@ -53,6 +68,14 @@ func newCounts(registerer prometheus.Registerer, sockets []*udp.Socket) *counts 
 			Name: "hiroba_port_udp_drops_total",
 			Help: "UDP datagrams handed to nobody, by reason.",
 		}, []string{"reason"}),
+		secured: factory.NewCounter(prometheus.CounterOpts{
+			Name: "hiroba_port_dtls_connections_total",
+			Help: "Connections of DTLS over UDP handed on to TURN.",
+		}),
+		dtls: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "hiroba_port_dtls_refusals_total",
+			Help: "Handshakes of DTLS that did not become a connection, by reason.",
+		}, []string{"reason"}),
 	}
 	// Every series is there from the start, so that a rate over it has a zero
 	// to begin from.
@@ -63,8 +86,11 @@ func newCounts(registerer prometheus.Registerer, sockets []*udp.Socket) *counts 
 	for _, name := range protocolNames {
 		c.connections.WithLabelValues(name)
 	}
-	for _, reason := range []string{droppedUnknown, droppedTooLarge, droppedQueue, droppedNoOwner} {
+	for _, reason := range []string{droppedUnknown, droppedTooLarge, droppedQueue, droppedNoOwner, droppedDTLS} {
 		c.drops.WithLabelValues(reason)
+	}
+	for _, reason := range []string{dtlsUnproved, dtlsCrowded, dtlsTimeoutReason, dtlsFailed, dtlsRate, dtlsTotal, dtlsPerSource, dtlsNotAccepted} {
+		c.dtls.WithLabelValues(reason)
 	}
 	return c
 }
@@ -74,6 +100,7 @@ var protocolNames = map[protocol]string{
 	protocolHTTPS: "https", protocolTURNS: "turns", protocolACME: "acme",
 }
 
-func (c *counts) accepted(p protocol)   { c.connections.WithLabelValues(protocolNames[p]).Inc() }
-func (c *counts) refused(reason string) { c.refusals.WithLabelValues(reason).Inc() }
-func (c *counts) dropped(reason string) { c.drops.WithLabelValues(reason).Inc() }
+func (c *counts) accepted(p protocol)       { c.connections.WithLabelValues(protocolNames[p]).Inc() }
+func (c *counts) refused(reason string)     { c.refusals.WithLabelValues(reason).Inc() }
+func (c *counts) refusedDTLS(reason string) { c.dtls.WithLabelValues(reason).Inc() }
+func (c *counts) dropped(reason string)     { c.drops.WithLabelValues(reason).Inc() }

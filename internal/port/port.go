@@ -69,6 +69,7 @@ type Port struct {
 	tcp    *tcp
 	udp    []*UDP
 	extra  []*UDP
+	dtls   *dtlsServer // nil without a certificate
 }
 
 // attempts is how often Listen looks for a number that is free for TCP and for
@@ -211,11 +212,14 @@ func start(config Config, bound binding) *Port {
 		number: bound.tcp[0].Addr().(*net.TCPAddr).Port,
 		tcp:    newTCP(bound.tcp, config.TLS, timeouts{peekTimeout, handshakeTimeout}, counts, config.Logger),
 	}
+	if config.TLS != nil {
+		p.dtls = newDTLS(bound.udp[0].LocalAddr(), config.TLS, dtlsTimeouts{dtlsTimeout, proveTimeout}, counts, config.Logger)
+	}
 	for _, socket := range bound.udp {
-		p.udp = append(p.udp, newUDP(socket, counts))
+		p.udp = append(p.udp, newUDP(socket, p.dtls, counts))
 	}
 	for _, socket := range bound.extra {
-		u := newUDP(socket, counts)
+		u := newUDP(socket, p.dtls, counts)
 		_ = u.ICE().Close() // so that TURN reads the socket itself
 		p.extra = append(p.extra, u)
 	}
@@ -240,6 +244,16 @@ func (p *Port) TURNTCP() net.Listener { return p.tcp.turn }
 // said by ALPN that they will (RFC 7443).
 func (p *Port) TURNTLS() net.Listener { return p.tcp.turns }
 
+// TURNDTLS has the connections over DTLS on the UDP sockets from addresses that
+// are no client's of ICE; nil without certificates. What one of them reads or
+// writes at once is one datagram.
+func (p *Port) TURNDTLS() net.Listener {
+	if p.dtls == nil {
+		return nil
+	}
+	return p.dtls.listener
+}
+
 // UDP has one element per local address. The slice is the caller's to read.
 func (p *Port) UDP() []*UDP { return p.udp }
 
@@ -252,6 +266,9 @@ func (p *Port) ExtraUDP() []*UDP { return p.extra }
 // once, after the owners of the protocols have ended.
 func (p *Port) Close() error {
 	err := p.tcp.close()
+	if p.dtls != nil {
+		err = errors.Join(err, p.dtls.close())
+	}
 	for _, u := range slices.Concat(p.udp, p.extra) {
 		err = errors.Join(err, u.close())
 	}

@@ -79,6 +79,16 @@ func value(t testing.TB, counter prometheus.Counter) float64 {
 	return m.GetCounter().GetValue()
 }
 
+// reaches waits until a counter shows what it should.
+func reaches(t testing.TB, counter prometheus.Counter, want float64) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); value(t, counter) != want; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("counted %v times, want %v", value(t, counter), want)
+		}
+	}
+}
+
 // What comes inside of TLS is told apart by ALPN, and without it by its first
 // bytes; all of it arrives.
 func TestTLSIsToldApart(t *testing.T) {
@@ -170,20 +180,15 @@ func TestTLSRefusals(t *testing.T) {
 		"the end after the handshake": {func(t *testing.T, conn net.Conn) { secured(&tls.Config{}, nil)(t, conn); conn.Close() }, refusedGone},
 	} {
 		t.Run(name, func(t *testing.T) {
-			before := value(t, p.counts.refusals.WithLabelValues(c.reason))
+			counter := p.counts.refusals.WithLabelValues(c.reason)
+			before := value(t, counter)
 			conn := p.dial(t)
 			c.client(t, conn)
 			var timeout net.Error
 			if _, err := io.ReadAll(conn); errors.As(err, &timeout) && timeout.Timeout() {
 				t.Fatal("the connection is still open")
 			}
-			deadline := time.Now().Add(10 * time.Second)
-			for value(t, p.counts.refusals.WithLabelValues(c.reason)) != before+1 {
-				if time.Now().After(deadline) {
-					t.Fatalf("not counted as %s", c.reason)
-				}
-				runtime.Gosched()
-			}
+			reaches(t, counter, before+1)
 		})
 	}
 }

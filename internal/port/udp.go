@@ -27,6 +27,7 @@ type UDP struct {
 	socket *udp.Socket
 	reader *udp.Reader // of ICE, or of TURN once ICE is closed
 	counts *counts
+	dtls   *dtlsServer // nil without a certificate
 	ice    ICEConn
 	turn   TURNConn
 }
@@ -55,8 +56,8 @@ type TURNConn struct {
 	pending []udp.Datagram // read, but not yet taken by ReadFromAddrPort
 }
 
-func newUDP(socket *udp.Socket, counts *counts) *UDP {
-	u := &UDP{socket: socket, reader: socket.NewReader(), counts: counts}
+func newUDP(socket *udp.Socket, secure *dtlsServer, counts *counts) *UDP {
+	u := &UDP{socket: socket, reader: socket.NewReader(), dtls: secure, counts: counts}
 	u.ice = ICEConn{Socket: socket, udp: u, closed: make(chan struct{})}
 	u.turn = TURNConn{udp: u, queue: newQueue(), closed: make(chan struct{})}
 	return u
@@ -93,7 +94,9 @@ func (u *UDP) read(side protocol) ([]udp.Datagram, error) {
 		case p == protocolTURN:
 			u.turn.push(d.Bytes, d.From)
 		case p == protocolICE:
-			u.counts.dropped(droppedNoOwner)
+			if !u.stray(d.Bytes, d.From) {
+				u.counts.dropped(droppedNoOwner)
+			}
 		default:
 			u.counts.dropped(droppedUnknown)
 		}
@@ -101,6 +104,17 @@ func (u *UDP) read(side protocol) ([]udp.Datagram, error) {
 	u.turn.queue.tell()
 	return mine, nil
 }
+
+// stray takes a datagram that is no client's of ICE, and reports whether it is
+// somebody's: that of who speaks DTLS with TURN.
+func (u *UDP) stray(b []byte, from netip.AddrPort) bool {
+	return u.dtls != nil && isDTLS(b) && u.dtls.take(u, b, from)
+}
+
+// Stray is for what ICE reads and has no client for: DTLS may be somebody's who
+// uses TURN over it. It reports whether it was. The bytes are copied, and it
+// does not block.
+func (c *ICEConn) Stray(b []byte, from netip.AddrPort) bool { return c.udp.stray(b, from) }
 
 // ReadBatch waits for datagrams that are ICE's and returns all that are there;
 // those of TURN are queued for it on the way. They may be changed, and are

@@ -25,7 +25,9 @@ func (in *intake) take(now time.Time, b []byte, from path, known *address) *addr
 	case b[0] <= 3: // STUN
 		return in.judge(now, b, from, known)
 	case known == nil:
-		counts.dropped(unproved)
+		if !in.mux.stray(b, from) {
+			counts.dropped(unproved)
+		}
 	case 20 <= b[0] && b[0] <= 63, 128 <= b[0] && b[0] <= 191: // DTLS; RTP and RTCP
 		known.hear(now)
 		known.owner.handler.Datagram(now, b)

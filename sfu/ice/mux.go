@@ -42,6 +42,15 @@ type Socket interface {
 	Close() error
 }
 
+// Shared is a Socket that others use as well.
+type Shared interface {
+	Socket
+	// Stray is given what comes from where no client has proved to be, and is
+	// no STUN. It reports whether it was somebody's. The bytes are good until it
+	// returns, and it must not block.
+	Stray(b []byte, from netip.AddrPort) bool
+}
+
 // Config is what a Mux is made of.
 type Config struct {
 	// Sockets and TCP are the Mux's from now on: it closes them.
@@ -222,6 +231,15 @@ func (m *Mux) read(socket int) {
 		}
 		m.drained()
 	}
+}
+
+// stray asks who else uses a socket whether a packet is theirs.
+func (m *Mux) stray(b []byte, from path) bool {
+	if from.stream != nil {
+		return false
+	}
+	shared, ok := m.sockets[from.socket].(Shared)
+	return ok && shared.Stray(b, from.remote)
 }
 
 // retry returns whether to try again after an error, now that it is time to.

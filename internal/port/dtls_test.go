@@ -1,0 +1,283 @@
+package port
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pion/dtls/v3"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/hiroba-rtc/hiroba/internal/limit"
+	"github.com/hiroba-rtc/hiroba/internal/udp"
+)
+
+// secureUDP is a socket that TURN alone reads, with DTLS.
+func secureUDP(t testing.TB, limits dtlsTimeouts) (*UDP, *dtlsServer) {
+	t.Helper()
+	socket, err := udp.Listen(netip.MustParseAddrPort("127.0.0.1:0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := newCounts(prometheus.NewRegistry(), nil)
+	config := &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}}
+	server := newDTLS(socket.LocalAddr(), config, limits, counts, slog.New(slog.DiscardHandler))
+	u := newUDP(socket, server, counts)
+	_ = u.ICE().Close()
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		for buf := make([]byte, 2048); ; {
+			if _, _, err := u.TURN().ReadFrom(buf); err != nil {
+				return
+			}
+		}
+	})
+	t.Cleanup(func() {
+		if err := errors.Join(server.close(), u.close()); err != nil {
+			t.Error(err)
+		}
+		reading.Wait()
+	})
+	return u, server
+}
+
+var patientDTLS = dtlsTimeouts{10 * time.Second, 10 * time.Second}
+
+// dialDTLS is a client of somebody else's making.
+func dialDTLS(t testing.TB, to netip.AddrPort) *dtls.Conn {
+	t.Helper()
+	raw, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := dtls.ClientWithOptions(raw, net.UDPAddrFromAddrPort(to), dtls.WithInsecureSkipVerify(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close(); raw.Close() })
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := conn.HandshakeContext(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func TestDTLSKeepsDatagramsApart(t *testing.T) {
+	u, server := secureUDP(t, patientDTLS)
+	client := dialDTLS(t, u.Addr())
+	conn, err := server.listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if got, want := conn.RemoteAddr().String(), client.LocalAddr().String(); got != want {
+		t.Errorf("it is from %s, want %s", got, want)
+	}
+	if got, want := conn.LocalAddr().String(), u.Addr().String(); got != want {
+		t.Errorf("it came to %s, want %s", got, want)
+	}
+	buf := make([]byte, 2048)
+	for _, pair := range [][2]net.Conn{{client, conn}, {conn, client}} {
+		sent := [][]byte{[]byte("one"), bytes.Repeat([]byte("two"), 400), []byte("three")}
+		for _, b := range sent {
+			if _, err := pair[0].Write(b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, want := range sent {
+			if n, err := pair[1].Read(buf); err != nil || !bytes.Equal(buf[:n], want) {
+				t.Errorf("read %d bytes, %v; want %d", n, err, len(want))
+			}
+		}
+	}
+	// A client that says goodbye is forgotten, and so is its address.
+	if err := client.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Read(buf); !errors.Is(err, io.EOF) {
+		t.Errorf("reading ends with %v", err)
+	}
+	server.mu.Lock()
+	defer server.mu.Unlock()
+	if len(server.links) != 0 {
+		t.Errorf("%d links are left", len(server.links))
+	}
+}
+
+// hello is what a client says first.
+func hello(t testing.TB) []byte {
+	t.Helper()
+	u, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer u.Close()
+	raw, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	conn, err := dtls.ClientWithOptions(raw, u.LocalAddr(), dtls.WithInsecureSkipVerify(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var shaking sync.WaitGroup
+	shaking.Go(func() { _ = conn.HandshakeContext(ctx) })
+	buf := make([]byte, 2048)
+	n, err := u.Read(buf)
+	cancel()
+	shaking.Wait()
+	conn.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return buf[:n]
+}
+
+// An address that may be invented is sent no more than came from it, and is
+// forgotten soon.
+func TestDTLSIsNoAmplifier(t *testing.T) {
+	u, server := secureUDP(t, dtlsTimeouts{handshake: 10 * time.Second, prove: 1500 * time.Millisecond})
+	client, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(u.Addr()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	first := hello(t)
+	if _, err := client.Write(first); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.SetReadDeadline(time.Now().Add(2500 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	got, buf := 0, make([]byte, 2048)
+	for {
+		n, err := client.Read(buf)
+		if err != nil {
+			break
+		}
+		got += n
+	}
+	t.Logf("%d bytes for %d", got, len(first))
+	if got == 0 || got > len(first) {
+		t.Errorf("%d bytes were answered with %d", len(first), got)
+	}
+	reaches(t, server.counts.dtls.WithLabelValues(dtlsUnproved), 1)
+}
+
+// Hellos from ever new addresses hold a bounded number of places, and leave
+// room for who is there.
+func TestDTLSFloodOfHellos(t *testing.T) {
+	u, server := secureUDP(t, dtlsTimeouts{handshake: 10 * time.Second, prove: 10 * time.Second})
+	first := hello(t)
+	before := runtime.NumGoroutine()
+	const flood = 20_000
+	most := 0
+	for i := range flood {
+		from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, byte(1 + i>>16), byte(i >> 8), byte(i)}), 9)
+		if !server.take(u, first, from) {
+			t.Fatal("a hello is nobody's")
+		}
+		server.mu.Lock()
+		most = max(most, server.unproved.Len())
+		server.mu.Unlock()
+	}
+	t.Logf("%d hellos: at most %d unproved, %d goroutines more", flood, most, runtime.NumGoroutine()-before)
+	if most > maxUnproved {
+		t.Errorf("%d unproved, want at most %d", most, maxUnproved)
+	}
+	if rate := value(t, server.counts.dtls.WithLabelValues(dtlsRate)); rate < flood/2 {
+		t.Errorf("%v were refused for their rate", rate)
+	}
+	server.mu.Lock()
+	server.hellos = limit.NewRate(hellosPerSecond, hellosPerSecond) // as a moment later
+	server.mu.Unlock()
+	client := dialDTLS(t, u.Addr())
+	conn, err := server.listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := client.Write([]byte("I am here")); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 100)
+	if n, err := conn.Read(buf); err != nil || string(buf[:n]) != "I am here" {
+		t.Errorf("read %q, %v", buf[:n], err)
+	}
+}
+
+// What is no first hello begins nothing.
+func TestDTLSStrays(t *testing.T) {
+	u, server := secureUDP(t, patientDTLS)
+	first := hello(t)
+	change := func(at int, to byte) []byte {
+		b := bytes.Clone(first)
+		b[at] = to
+		return b
+	}
+	from := netip.MustParseAddrPort("127.0.0.9:9")
+	for name, b := range map[string][]byte{
+		"data":              change(0, 23),
+		"an alert":          {21, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 40},
+		"a later epoch":     change(4, 1),
+		"TLS":               change(1, 3),
+		"a server's hello":  change(13, 2),
+		"a second hello":    change(18, 1),
+		"a later fragment":  change(21, 1),
+		"cut short":         first[:40],
+		"a length too long": change(11, 0xFF),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if server.take(u, b, from) {
+				t.Error("it was somebody's")
+			}
+		})
+	}
+	if len(server.links) != 0 {
+		t.Errorf("%d links", len(server.links))
+	}
+}
+
+// A handshake that stops in the middle ends in time, and is counted.
+func TestDTLSHandshakeThatStops(t *testing.T) {
+	u, server := secureUDP(t, dtlsTimeouts{handshake: 300 * time.Millisecond, prove: time.Minute})
+	client, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(u.Addr()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if _, err := client.Write(hello(t)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Read(make([]byte, 2048)); err != nil {
+		t.Fatal(err)
+	}
+	reaches(t, server.counts.dtls.WithLabelValues(dtlsTimeoutReason), 1)
+}
+
+// FuzzHello holds that what begins a connection is a hello in the clear, whole
+// enough to be answered.
+func FuzzHello(f *testing.F) {
+	f.Add(hello(f))
+	f.Add([]byte{22, 0xFE, 0xFD, 0, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if _, ok := helloNumber(b); ok && (len(b) < 13+12+42 || b[0] != 22 || b[13] != 1) {
+			t.Fatalf("%x is a hello", b)
+		}
+	})
+}
