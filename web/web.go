@@ -13,7 +13,7 @@ import (
 // Tests stand in folders of their own (app/test, sdk/test), which these
 // patterns leave out.
 //
-//go:embed app/*.html app/*.css app/*.js app/*.svg app/call app/devices app/lobby
+//go:embed app/*.html app/*.css app/*.js app/*.svg app/call app/devices app/lobby app/reach
 //go:embed sdk/*.js sdk/*.d.ts sdk/transports
 var files embed.FS
 

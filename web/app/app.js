@@ -148,8 +148,8 @@ class App extends Component {
     this.#setRoom(room);
     const path = `/r/${encodeURIComponent(room.name)}`;
     if (location.pathname !== path || location.search) history.pushState(null, '', path);
-    const { allows } = this.#invitation;
-    const call = new Call({ room, media: this.#media, link: location.origin + path, allows, rejoining: null, problem: '' });
+    const { allows, token } = this.#invitation;
+    const call = new Call({ room, media: this.#media, link: location.origin + path, allows, token, rejoining: null, problem: '' });
     call.addEventListener('leave', () => this.#end(ending('LEFT', room.name)));
     call.addEventListener('ended', (event) => this.#end(/** @type {CustomEvent} */ (event).detail));
     call.addEventListener('rejoin', () => void this.#rejoin());

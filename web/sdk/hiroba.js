@@ -28,6 +28,7 @@
 
 import { Room } from './room.js';
 
+export { diagnose, LEGS } from './diagnosis.js';
 export { HirobaError } from './errors.js';
 export { Moderation } from './moderation.js';
 export { Publication } from './publication.js';
@@ -47,6 +48,10 @@ export function connect(options) {
 /** @typedef {import('./attachment.js').Reconnecting} Reconnecting */
 /** @typedef {import('./carrier.js').TransportName} TransportName */
 /** @typedef {import('./data.js').SendOptions} SendOptions */
+/** @typedef {import('./diagnosis.js').DiagnoseOptions} DiagnoseOptions */
+/** @typedef {import('./diagnosis.js').Leg} Leg */
+/** @typedef {import('./diagnosis.js').LegCause} LegCause */
+/** @typedef {import('./diagnosis.js').LegResult} LegResult */
 /** @typedef {import('./errors.js').HirobaErrorCode} HirobaErrorCode */
 /** @typedef {import('./layers.js').Demand} Demand */
 /** @typedef {import('./publication.js').PublishOptions} PublishOptions */

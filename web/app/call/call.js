@@ -36,6 +36,7 @@ import { keepAwake } from './wake-lock.js';
  * @property {LocalMedia} media
  * @property {string} link to this room
  * @property {(source: string) => boolean} allows whether our invitation lets us send this
+ * @property {string} token of our invitation, a secret, or ''
  * @property {'joining' | 'waiting' | null} rejoining waiting: somebody has to let us in
  * @property {string} problem why joining again failed, or ''
  */
@@ -137,7 +138,7 @@ export class Call extends Component {
 
   /** @override */
   render() {
-    const { room, media, link } = this.state;
+    const { room, media, link, token } = this.state;
     if (room !== this.#room) this.#enter(room);
 
     const own = media.snapshot();
@@ -181,7 +182,7 @@ export class Call extends Component {
     };
     this.#people.hidden = this.#panel !== 'people';
     this.#people.state = { people, moderating, room: room.settings, knocks, link };
-    this.#settings.state = { media: own, paths: pathsOf(room) };
+    this.#settings.state = { media: own, paths: pathsOf(room), invitation: { token, room: token && room.name } };
     this.#status.state = {
       ...this.#linkState(),
       sharing,

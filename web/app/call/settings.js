@@ -2,6 +2,7 @@ import { Component } from '../component.js';
 import { h, setText } from '../dom.js';
 import { icon } from '../icons.js';
 import { DevicePicker } from '../devices/device-picker.js';
+import { ConnectionTest } from '../reach/reach.js';
 import { LevelMeter } from '../devices/level-meter.js';
 import { NONE } from '../devices/local-media.js';
 import { SHORTCUTS } from './bar.js';
@@ -10,21 +11,22 @@ import { SHORTCUTS } from './bar.js';
  * The devices of this call, how it is connected, and the keys, in a dialog.
  * Emits 'choose' with {choice, device}.
  *
- * @extends {Component<{media: import('../devices/local-media.js').OwnMedia, paths: import('./connection.js').Paths}>}
+ * @extends {Component<{media: import('../devices/local-media.js').OwnMedia, paths: import('./connection.js').Paths, invitation: {token: string, room: string}}>}
  */
 export class Settings extends Component {
   #picker = new DevicePicker();
   #meter = new LevelMeter();
+  #test = new ConnectionTest();
   #server = h('dd', { 'data-testid': 'transport' });
   #path = h('dd', { 'data-testid': 'topology' });
   #dialog = h('dialog', {
     'aria-labelledby': 'settings-title', 'data-testid': 'settings-dialog',
-    onclose: () => this.changed(),
+    onclose: () => this.#closed(),
     onclick: (event) => this.#clickedOutside(event),
   });
 
   constructor() {
-    super({ media: NONE, paths: { server: '', media: '' } });
+    super({ media: NONE, paths: { server: '', media: '' }, invitation: { token: '', room: '' } });
   }
 
   /** @override */
@@ -36,7 +38,7 @@ export class Settings extends Component {
       this.#picker,
       h('p', { class: 'level' }, 'You are heard like this', this.#meter),
       h('section', { class: 'paths' }, h('h2', {}, 'Connection'), h('dl', {},
-        h('div', {}, h('dt', {}, 'Sound and picture'), this.#path), h('div', {}, h('dt', {}, 'To the server'), this.#server))),
+        h('div', {}, h('dt', {}, 'Sound and picture'), this.#path), h('div', {}, h('dt', {}, 'To the server'), this.#server)), this.#test),
       h('section', { class: 'keys' }, h('h2', {}, 'Keys'), h('dl', {}, ...keys)),
     );
     this.append(this.#dialog);
@@ -44,7 +46,8 @@ export class Settings extends Component {
 
   /** @override */
   render() {
-    const { media, paths } = this.state;
+    const { media, paths, invitation } = this.state;
+    this.#test.state = invitation;
     setText(this.#server, paths.server);
     setText(this.#path, paths.media);
     this.#picker.state = { media };
@@ -54,6 +57,11 @@ export class Settings extends Component {
   /** Opens the dialog. */
   open() {
     this.#dialog.showModal();
+    this.changed();
+  }
+
+  #closed() {
+    this.#test.stop();
     this.changed();
   }
 
