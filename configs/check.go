@@ -7,14 +7,12 @@ import (
 
 // check compares settings with each other. Those that already have a problem
 // of their own are left out.
-func (l *loader) check() {
+func (l *loader) check(relay bool) {
 	c := l.config
-	if l.sound("host", "access", "keys") && !c.Host.IsLoopback() && c.Access == AccessUnset && c.Keys == "" {
-		l.problem(&Problem{l.source("host", "domain"), "access", fmt.Sprintf(
-			"host is %s, which others can reach, but nothing says who may use the server; "+
-				"set keys (%s) to let in those with an access token (docs/access.md), "+
-				"say access: open (%s=open, --access=open) to let in everybody, or keep host: 127.0.0.1",
-			c.Host, envPrefix+"KEYS", envPrefix+"ACCESS")})
+	if relay {
+		l.checkRelay()
+	} else {
+		l.checkAccess()
 	}
 	if l.sound("webhook.urls", "webhook.secret") && len(c.Webhook.URLs) > 0 && c.Webhook.Secret == "" {
 		l.problem(&Problem{l.source("webhook.urls"), "webhook.urls", fmt.Sprintf(
@@ -35,6 +33,30 @@ func (l *loader) check() {
 	}
 	l.notLess("limits.description_bytes", c.Limits.DescriptionBytes, "limits.message_bytes", c.Limits.MessageBytes)
 	l.notLess("limits.outbox_bytes", c.Limits.OutboxBytes, "limits.description_bytes", c.Limits.DescriptionBytes)
+}
+
+// checkAccess wants to know who may use a server that others can reach.
+func (l *loader) checkAccess() {
+	c := l.config
+	if l.sound("host", "access", "keys") && !c.Host.IsLoopback() && c.Access == AccessUnset && c.Keys == "" {
+		l.problem(&Problem{l.source("host", "domain"), "access", fmt.Sprintf(
+			"host is %s, which others can reach, but nothing says who may use the server; "+
+				"set keys (%s) to let in those with an access token (docs/access.md), "+
+				"say access: open (%s=open, --access=open) to let in everybody, or keep host: 127.0.0.1",
+			c.Host, envPrefix+"KEYS", envPrefix+"ACCESS")})
+	}
+}
+
+// checkRelay wants a secret of a relay that others can reach: with a random one
+// nobody could use it.
+func (l *loader) checkRelay() {
+	c := l.config
+	if l.sound("host", "turn.secret") && !c.Host.IsLoopback() && c.TURN.Secret == "" {
+		l.problem(&Problem{l.source("host", "domain"), "turn.secret", fmt.Sprintf(
+			"host is %s, which others can reach, but there is no turn.secret; set it (%s) to 16 characters or more "+
+				"that whoever hands out credentials has as well (openssl rand -hex 32 makes a good one), or keep host: 127.0.0.1",
+			c.Host, envPrefix+"TURN_SECRET")})
+	}
 }
 
 // notLess wants one size to be no less than another.

@@ -38,6 +38,10 @@ type Sources struct {
 	// Flags are the command-line flags that were given, by name without dashes:
 	// "turn-secret".
 	Flags map[string]string
+	// Relay says that it is for a STUN and TURN server alone. Nobody gets in
+	// there but with credentials, so neither keys nor access are asked for;
+	// where others can reach it, turn.secret is.
+	Relay bool
 }
 
 // Load reads the configuration. A flag overrides the environment, which
@@ -51,7 +55,7 @@ func Load(sources Sources) (Config, error) {
 	l.readEnviron(environ)
 	l.readFlags(sources.Flags)
 	l.imply()
-	l.check()
+	l.check(sources.Relay)
 	return l.config, errors.Join(l.problems...)
 }
 

@@ -20,6 +20,7 @@ type doctorCommand struct {
 	TURNSecret string        `name:"turn-secret" help:"Makes TURN credentials, in the place of those that the server hands out." env:"HIROBA_TURN_SECRET" placeholder:"SECRET"`
 	Username   string        `help:"A TURN user, in their place." placeholder:"USER"`
 	Password   string        `help:"The TURN user's password." env:"HIROBA_TURN_PASSWORD" placeholder:"PASSWORD"`
+	Insecure   bool          `help:"Take whatever certificate there is, such as one of --lan."`
 	Timeout    time.Duration `default:"5s" help:"How long each leg may take."`
 	Local      bool          `help:"Look at this machine as well: buffers, limits."`
 	JSON       bool          `name:"json" help:"Print the report as JSON."`
@@ -55,7 +56,7 @@ func (c *doctorCommand) Run(ctx context.Context) error {
 
 func (c *doctorCommand) run(ctx context.Context, out, progress io.Writer, terminal bool) error {
 	plan := doctor.Plan{
-		URL: c.URL, Token: c.Token, Room: c.Room, TURNSecret: c.TURNSecret, Username: c.Username, Password: c.Password,
+		URL: c.URL, Token: c.Token, Room: c.Room, TURNSecret: c.TURNSecret, Username: c.Username, Password: c.Password, Insecure: c.Insecure,
 		Timeout: c.Timeout, Local: c.Local || c.URL == "",
 	}
 	before, after := "", "\n"

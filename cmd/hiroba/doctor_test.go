@@ -5,9 +5,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httputil"
 	"net/netip"
 	"net/url"
@@ -87,6 +89,36 @@ func TestTheDoctorFindsAServerWell(t *testing.T) {
 	}
 	legOf(t, report, doctor.Buffers)
 	legOf(t, report, doctor.Files)
+}
+
+// With a certificate, all there is works, over HTTPS too.
+func TestTheDoctorAndACertificate(t *testing.T) {
+	abreast(t)
+	s, _ := runServer(t, func(c *configs.Config) { c.LAN, c.TLS.Directory = true, t.TempDir() })
+	url := fmt.Sprintf("https://localhost:%d", s.port.Port())
+	report, code := examined(t, doctorCommand{URL: url, Insecure: true})
+	if code != 0 {
+		t.Errorf("exit code %d of %+v", code, report)
+	}
+	works(t, report, slices.Concat(signalingLegs, mediaLegs, []doctor.Leg{doctor.TURNTLS, doctor.TURNDTLS})...)
+
+	report, code = examined(t, doctorCommand{URL: url, Timeout: time.Second})
+	if code != exitFailure {
+		t.Errorf("exit code %d with a certificate that nobody vouches for", code)
+	}
+	fails(t, report, doctor.HTTP, "certificate")
+	fails(t, report, doctor.WebSocket, "HTTP comes first")
+
+	// Who is sent on to HTTPS goes there.
+	onward := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, url+r.URL.Path, http.StatusPermanentRedirect)
+	}))
+	defer onward.Close()
+	report, code = examined(t, doctorCommand{URL: onward.URL, Insecure: true})
+	if code != 0 {
+		t.Errorf("by way of HTTP: exit code %d of %+v", code, report)
+	}
+	works(t, report, doctor.HTTP, doctor.WebSocket, doctor.Media)
 }
 
 func TestTheDoctorSaysWhatIsNotOffered(t *testing.T) {

@@ -21,6 +21,12 @@ func (c *healthCommand) Run(ctx context.Context) error {
 	url := c.URL
 	if url == "" {
 		config, err := configs.Load(configs.Sources{Environ: os.Environ()})
+		if err != nil { // it may be a relay alone, which needs less
+			var relay error
+			if config, relay = configs.Load(configs.Sources{Environ: os.Environ(), Relay: true}); relay == nil {
+				err = nil
+			}
+		}
 		if err != nil {
 			return fmt.Errorf("the configuration cannot be used:\n%w", err)
 		}

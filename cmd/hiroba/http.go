@@ -25,6 +25,21 @@ func routes(config configs.Config, registry *prometheus.Registry, signal, calls 
 	mux.Handle("/v1/signal/{session}", signal)
 	mux.Handle(rpc.Path, calls)
 	backEnd.Register(mux)
+	state(mux, config, registry, ready)
+	refused := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "hiroba_http_refusals_total", Help: "HTTP requests that were refused for where they come from, by reason.",
+	}, []string{"reason"})
+	registry.MustRegister(refused)
+	handler := origins{config.Origins, refused.WithLabelValues("origin")}.guard(mux)
+	if isForOwnMachine(config) {
+		handler = localNamesOnly(handler, refused.WithLabelValues("host"))
+	}
+	return behindProxies(config.TrustedProxies, handler)
+}
+
+// state serves what machines ask of a server: whether it is well, and its
+// metrics.
+func state(mux *http.ServeMux, config configs.Config, registry *prometheus.Registry, ready *atomic.Bool) {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, "ok")
 	})
@@ -45,15 +60,6 @@ func routes(config configs.Config, registry *prometheus.Registry, signal, calls 
 			metrics.ServeHTTP(w, r)
 		})
 	}
-	refused := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "hiroba_http_refusals_total", Help: "HTTP requests that were refused for where they come from, by reason.",
-	}, []string{"reason"})
-	registry.MustRegister(refused)
-	handler := origins{config.Origins, refused.WithLabelValues("origin")}.guard(mux)
-	if isForOwnMachine(config) {
-		handler = localNamesOnly(handler, refused.WithLabelValues("host"))
-	}
-	return behindProxies(config.TrustedProxies, handler)
 }
 
 const (

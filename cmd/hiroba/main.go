@@ -38,6 +38,7 @@ func run() error {
 	defer stop()
 	flags := configs.NewFlags()
 	cli := commands{Serve: serveCommand{Plugins: kong.Plugins{flags.Struct()}}}
+	cli.TURN.Serve = newRelayCommand()
 	parser, err := kong.New(&cli,
 		kong.Name("hiroba"),
 		kong.Description("A WebRTC server in one binary: signaling, TURN, SFU and the call page on one port."),

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -37,6 +38,11 @@ func (c *serveCommand) Run(ctx context.Context, flags *configs.Flags) error {
 	}
 	greet(os.Stdout, config, server.port.Port(), machineAddrs())
 
+	return server.run(ctx, config.ShutdownTimeout, log)
+}
+
+// run serves until the context ends, then tells everybody and stops.
+func (s *server) run(ctx context.Context, timeout time.Duration, log *slog.Logger) (err error) {
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, syscall.SIGHUP)
 	defer signal.Stop(reload)
@@ -44,18 +50,18 @@ func (c *serveCommand) Run(ctx context.Context, flags *configs.Flags) error {
 		select {
 		case <-reload:
 			log.Info("reloading")
-			server.reload()
+			s.reload()
 		case <-ctx.Done():
-			log.Info("stopping: telling everybody", "timeout", config.ShutdownTimeout)
+			log.Info("stopping: telling everybody", "timeout", timeout)
 			serving = false
-		case err = <-server.failed:
+		case err = <-s.failed:
 			log.Error("the server failed", "err", err)
 			serving = false
 		}
 	}
-	closing, cancel := context.WithTimeout(context.Background(), config.ShutdownTimeout)
+	closing, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	return errors.Join(err, server.close(closing))
+	return errors.Join(err, s.close(closing))
 }
 
 func newLogger(w io.Writer, config configs.Log) *slog.Logger {

@@ -60,6 +60,11 @@ type server struct {
 
 // start opens the port and starts serving.
 func start(config configs.Config, log *slog.Logger) (*server, error) {
+	return startWith(config, log, (*server).assemble)
+}
+
+// startWith starts a server of the parts that assemble makes.
+func startWith(config configs.Config, log *slog.Logger, assemble func(*server, configs.Config, *slog.Logger, *prometheus.Registry) error) (*server, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s := &server{failed: make(chan error, 1)}
@@ -74,7 +79,7 @@ func start(config configs.Config, log *slog.Logger) (*server, error) {
 		s.closeCertificates()
 		return nil, err
 	}
-	if err := s.assemble(config, log, registry); err != nil {
+	if err := assemble(s, config, log, registry); err != nil {
 		return nil, errors.Join(err, s.closeMedia())
 	}
 	s.ready.Store(true)
@@ -167,8 +172,13 @@ func (s *server) assemble(config configs.Config, log *slog.Logger, registry *pro
 		MessageBytes: config.Limits.MessageBytes, RequestsPerSecond: config.Limits.RequestsPerSecond,
 		Logger: log, Registerer: registry,
 	})
-	s.http = &http.Server{
-		Handler:           s.overTLS(config, routes(config, registry, s.polling, s.calls, s.api, &s.ready)),
+	s.http = httpServer(s.overTLS(config, routes(config, registry, s.polling, s.calls, s.api, &s.ready)), log)
+	return nil
+}
+
+func httpServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
 		Protocols:         protocols(),
 		HTTP2:             http2Bounds(),
 		ReadHeaderTimeout: 10 * time.Second,
@@ -176,7 +186,6 @@ func (s *server) assemble(config configs.Config, log *slog.Logger, registry *pro
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	return nil
 }
 
 // startTURN relays for this server's clients: to its SFU, and to public
@@ -197,7 +206,9 @@ func (s *server) startTURN(config configs.Config, secret []byte, log *slog.Logge
 	}
 	for _, u := range s.port.UDP() {
 		out.UDP = append(out.UDP, u.TURN())
-		out.Self = append(out.Self, u.Addr())
+		if s.sfu != nil {
+			out.Self = append(out.Self, u.Addr())
+		}
 	}
 	for _, u := range s.port.ExtraUDP() {
 		out.UDP = append(out.UDP, u.TURN())
@@ -283,12 +294,11 @@ func (s *server) end(ctx context.Context) error {
 		// HTTP/2 those are of streams.
 		cut := time.AfterFunc(cutAfter, func() { _ = s.http.Close() })
 		defer cut.Stop()
-		// First, so that nobody makes rooms when the others have left.
-		err := errors.Join(s.api.Close(ctx), s.service.Close(ctx))
-		s.signal.Wait()
-		s.polling.Wait()
-		s.calls.Wait()
-		err = errors.Join(err, s.http.Shutdown(ctx), s.hooks.Close(ctx))
+		err := s.endCalls(ctx)
+		err = errors.Join(err, s.http.Shutdown(ctx))
+		if s.hooks != nil {
+			err = errors.Join(err, s.hooks.Close(ctx))
+		}
 		ended <- errors.Join(err, s.closeMedia())
 	}()
 	select {
@@ -298,6 +308,19 @@ func (s *server) end(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("some parts did not end in time: %w", ctx.Err())
 	}
+}
+
+// endCalls tells everybody in a room; a relay alone has none.
+func (s *server) endCalls(ctx context.Context) error {
+	if s.service == nil {
+		return nil
+	}
+	// The API first, so that nobody makes rooms when the others have left.
+	err := errors.Join(s.api.Close(ctx), s.service.Close(ctx))
+	s.signal.Wait()
+	s.polling.Wait()
+	s.calls.Wait()
+	return err
 }
 
 // closeMedia ends what was started of the media side, and the port.

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -17,6 +15,7 @@ import (
 
 // turnCommand is `hiroba turn`.
 type turnCommand struct {
+	Serve       relayCommand       `cmd:"" default:"withargs" help:"Serve STUN and TURN alone, for somebody else's calls (the default)."`
 	Credentials credentialsCommand `cmd:"" help:"Make time-limited TURN credentials with the server's secret."`
 }
 
@@ -34,7 +33,7 @@ const longestTTL = 366 * 24 * time.Hour
 
 // Run prints credentials that the server's secret signs.
 func (c *credentialsCommand) Run() error {
-	config, err := configs.Load(configs.Sources{File: c.Config, Environ: os.Environ()})
+	config, err := configs.Load(configs.Sources{File: c.Config, Environ: os.Environ(), Relay: true})
 	if err != nil {
 		return fmt.Errorf("the configuration cannot be used:\n%w", err)
 	}
@@ -65,8 +64,8 @@ func (c *credentialsCommand) write(out io.Writer, config configs.Config, now tim
 	default:
 		host = config.Host.String()
 	}
-	at := net.JoinHostPort(strings.Trim(host, "[]"), strconv.Itoa(config.Port))
-	urls := []string{"turn:" + at + "?transport=udp", "turn:" + at + "?transport=tcp"}
+	host = strings.Trim(host, "[]")
+	urls := relayURLs(config, config.Port, host, certifiedHost(config, host))
 	if c.JSON {
 		return json.NewEncoder(out).Encode(map[string]any{"urls": urls, "username": username, "credential": password})
 	}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -55,6 +56,7 @@ type carrier interface {
 type place struct {
 	base   *url.URL
 	http   *http.Client // for all but WebSocket
+	tls    *tls.Config  // for WebSocket; nil for the system's
 	format protocol.Format
 	access string // an access token, or ""
 	// session is empty to open a new one.

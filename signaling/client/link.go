@@ -59,6 +59,9 @@ type Options struct {
 	// HTTP makes the requests of the other transports; nil for a client that
 	// speaks HTTP/2 with and without TLS.
 	HTTP *http.Client
+	// TLS is how a WebSocket is secured; nil for the system's ways. For the other
+	// transports it is HTTP's to say.
+	TLS *tls.Config
 	// Handle gets every message that answers no request, one at a time and in
 	// order. It must not wait for an answer itself. nil for none.
 	Handle func(*protocol.ServerMessage)
@@ -137,7 +140,7 @@ func Dial(ctx context.Context, options Options) (*Link, error) {
 	if l.options.HTTP == nil {
 		l.options.HTTP = newHTTP()
 	}
-	l.place = place{base: base, http: l.options.HTTP, format: options.Format, silence: welcomeTimeout}
+	l.place = place{base: base, http: l.options.HTTP, tls: l.options.TLS, format: options.Format, silence: welcomeTimeout}
 	if t := options.Ticket; t != nil {
 		l.place.session, l.resume, l.handled, l.seq = t.Session, t.Resume, t.Handled, t.Sent
 	}

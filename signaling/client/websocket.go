@@ -33,6 +33,7 @@ func dialWebSocket(ctx context.Context, p place) (carrier, error) {
 	dialer := websocket.Dialer{
 		Proxy:             http.ProxyFromEnvironment,
 		HandshakeTimeout:  welcomeTimeout,
+		TLSClientConfig:   p.tls,
 		Subprotocols:      []string{p.format.Subprotocol()},
 		EnableCompression: true,
 	}

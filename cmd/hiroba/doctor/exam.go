@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -23,11 +24,12 @@ func Run(ctx context.Context, plan Plan, tell func(Result)) (*Report, error) {
 	if err := plan.Check(); err != nil {
 		return nil, err
 	}
-	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true}
+	secure := &tls.Config{InsecureSkipVerify: plan.Insecure}
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, TLSClientConfig: secure.Clone()}
 	defer transport.CloseIdleConnections()
 	e := &exam{
 		plan: plan, tell: tell, room: plan.room(strings.ToLower(rand.Text()[:8])),
-		requests: &http.Client{Transport: transport},
+		secure: secure, requests: &http.Client{Transport: transport},
 	}
 	if plan.URL != "" {
 		e.server, _ = plan.server() // checked
@@ -51,6 +53,7 @@ type exam struct {
 	tell   func(Result)
 	// requests are made as browsers make them: without TLS, that is HTTP/1.1.
 	requests *http.Client
+	secure   *tls.Config
 
 	mu      sync.Mutex // guards all below, and is held while tell is called
 	results []Result

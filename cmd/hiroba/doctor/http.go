@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -39,7 +40,14 @@ func (e *exam) http(ctx context.Context) (finding, error) {
 	if response.StatusCode != http.StatusOK || string(body) != "ok\n" {
 		return finding{}, &failure{Answer, fmt.Errorf("%s was answered %s: %.60q", request.URL.Path, response.Status, body)}
 	}
-	return finding{detail: response.Proto + " at " + e.reached()}, nil
+	if to := response.Request.URL; to.Scheme != e.server.web.Scheme { // sent on to HTTPS
+		base := *to
+		base.Path = strings.TrimSuffix(base.Path, "/healthz")
+		if e.server, err = webServer(base.String()); err != nil {
+			return finding{}, &failure{Answer, err}
+		}
+	}
+	return finding{detail: fmt.Sprintf("%s at %s (%s)", response.Proto, e.reached(), e.server.web.Scheme)}, nil
 }
 
 func (e *exam) reached() string {

@@ -26,6 +26,8 @@ type Plan struct {
 	// TURNSecret makes credentials by the REST convention, in the place of those
 	// that the server hands out. Username and Password are such in its place.
 	TURNSecret, Username, Password string
+	// Insecure takes whatever certificate there is, to see whether the rest works.
+	Insecure bool
 	// Timeout bounds each leg.
 	Timeout time.Duration
 	// Local looks at this machine, too.

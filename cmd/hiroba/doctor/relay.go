@@ -29,7 +29,7 @@ func (e *exam) relay(ctx context.Context, leg Leg, at relayAt) (finding, error) 
 	var errs [2]error
 	var making sync.WaitGroup
 	for i := range ends {
-		making.Go(func() { ends[i], errs[i] = allocate(ctx, leg, at) })
+		making.Go(func() { ends[i], errs[i] = allocate(ctx, leg, at, e.plan.Insecure) })
 	}
 	making.Wait()
 	for _, end := range ends {
@@ -74,8 +74,8 @@ type allocation struct {
 	stop   func() bool
 }
 
-func allocate(ctx context.Context, leg Leg, at relayAt) (*allocation, error) {
-	under, err := connect(ctx, leg, at)
+func allocate(ctx context.Context, leg Leg, at relayAt, insecure bool) (*allocation, error) {
+	under, err := connect(ctx, leg, at, insecure)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func (a *allocation) close() {
 }
 
 // connect opens what TURN messages travel over.
-func connect(ctx context.Context, leg Leg, at relayAt) (net.PacketConn, error) {
+func connect(ctx context.Context, leg Leg, at relayAt, insecure bool) (net.PacketConn, error) {
 	network := "udp"
 	if leg == TURNTCP || leg == TURNTLS {
 		network = "tcp"
@@ -132,13 +132,14 @@ func connect(ctx context.Context, leg Leg, at relayAt) (net.PacketConn, error) {
 	case TURNTCP:
 		return turn.NewSTUNConn(conn), nil
 	case TURNTLS:
-		secured := tls.Client(conn, &tls.Config{ServerName: at.host})
+		secured := tls.Client(conn, &tls.Config{ServerName: at.host, InsecureSkipVerify: insecure})
 		if err := secured.HandshakeContext(ctx); err != nil {
 			return nil, errors.Join(err, conn.Close())
 		}
 		return turn.NewSTUNConn(secured), nil
 	case TURNDTLS:
-		secured, err := dtls.ClientWithOptions(datagrams{conn, conn}, conn.RemoteAddr(), dtls.WithServerName(at.host), dtls.WithLoggerFactory(quiet{}))
+		secured, err := dtls.ClientWithOptions(datagrams{conn, conn}, conn.RemoteAddr(),
+			dtls.WithServerName(at.host), dtls.WithInsecureSkipVerify(insecure), dtls.WithLoggerFactory(quiet{}))
 		if err != nil {
 			return nil, errors.Join(err, conn.Close())
 		}

@@ -53,7 +53,7 @@ func (e *exam) exchange(ctx context.Context, transport client.Transport) (*proto
 }
 
 func (e *exam) dial(ctx context.Context, transport client.Transport) (*client.Link, error) {
-	options := client.Options{URL: e.server.web.String(), Transport: transport, HTTP: e.requests, NoReconnect: true}
+	options := client.Options{URL: e.server.web.String(), Transport: transport, HTTP: e.requests, TLS: e.secure, NoReconnect: true}
 	if e.plan.Token != "" {
 		options.Token = func(context.Context) (string, error) { return e.plan.Token, nil }
 	}

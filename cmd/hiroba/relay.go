@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/hiroba-rtc/hiroba/configs"
+	"github.com/hiroba-rtc/hiroba/signaling/auth"
+)
+
+// relayCommand is `hiroba turn`: STUN and TURN without SFU, signaling and page.
+type relayCommand struct {
+	Config string `help:"The YAML file to read instead of /etc/hiroba/hiroba.yaml or ./hiroba.yaml." placeholder:"FILE"`
+	// Plugins holds one flag per setting.
+	kong.Plugins
+
+	flags *configs.Flags
+}
+
+func newRelayCommand() relayCommand {
+	flags := configs.NewFlags()
+	return relayCommand{Plugins: kong.Plugins{flags.Struct()}, flags: flags}
+}
+
+// Run serves until the context ends.
+func (c *relayCommand) Run(ctx context.Context) error {
+	config, err := configs.Load(configs.Sources{File: c.Config, Environ: os.Environ(), Flags: c.flags.Given(), Relay: true})
+	if err != nil {
+		return fmt.Errorf("the configuration cannot be used:\n%w", err)
+	}
+	random := config.TURN.Secret == ""
+	if random { // on loopback alone
+		config.TURN.Secret = configs.Secret(rand.Text())
+	}
+	log := newLogger(os.Stderr, config.Log)
+	server, err := startRelay(config, log)
+	if err != nil {
+		return err
+	}
+	greetRelay(os.Stdout, config, server.port.Port(), random, time.Now())
+	return server.run(ctx, config.ShutdownTimeout, log)
+}
+
+// startRelay starts a STUN and TURN server alone. The configuration has a
+// secret.
+func startRelay(config configs.Config, log *slog.Logger) (*server, error) {
+	config.TURN.Enabled = true
+	return startWith(config, log, (*server).assembleRelay)
+}
+
+// assembleRelay makes the parts of a relay: the SFU's side of the port is
+// closed, and over HTTP there is only how it is.
+func (s *server) assembleRelay(config configs.Config, log *slog.Logger, registry *prometheus.Registry) error {
+	errs := []error{s.port.ICETCP().Close()}
+	for _, u := range s.port.UDP() {
+		errs = append(errs, u.ICE().Close())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	var err error
+	if s.turn, err = s.startTURN(config, []byte(config.TURN.Secret.Reveal()), log, registry); err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	state(mux, config, registry, &s.ready)
+	s.http = httpServer(s.overTLS(config, soon(mux)), log)
+	return nil
+}
+
+// greetRelay says where the relay is, and makes credentials to try it with where
+// nobody else could.
+func greetRelay(w io.Writer, config configs.Config, port int, random bool, now time.Time) {
+	host := config.Host.String()
+	switch {
+	case len(config.Advertise) > 0:
+		host = config.Advertise[0].String()
+	case config.Host.IsUnspecified():
+		host = "the.address.of.this.machine"
+		if addrs := machineAddrs(); len(addrs) > 0 {
+			host = addrs[0].String()
+		}
+	}
+	fmt.Fprintln(w, "STUN and TURN are open:")
+	for _, url := range relayURLs(config, port, host, certifiedHost(config, host)) {
+		fmt.Fprintln(w, "  "+url)
+	}
+	if random {
+		username, password := auth.TURN{Secret: []byte(config.TURN.Secret.Reveal()), TTL: config.TURN.CredentialTTL}.Issue("you", now)
+		fmt.Fprintf(w, "There is no turn.secret, so it made one for itself. To try it, until %s:\n  username %s\n  password %s\n",
+			now.Add(config.TURN.CredentialTTL).Format(time.DateTime), username, strings.TrimSpace(password))
+	}
+}
