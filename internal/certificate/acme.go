@@ -5,9 +5,11 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -100,7 +102,21 @@ func NewACME(config ACMEConfig) (*ACME, error) {
 
 // Challenges answers the authority over plain HTTP (HTTP-01, RFC 8555, section
 // 8.3); everything else goes to next.
-func (a *ACME) Challenges(next http.Handler) http.Handler { return a.manager.HTTPHandler(next) }
+func (a *ACME) Challenges(next http.Handler) http.Handler {
+	answers := a.manager.HTTPHandler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, "/.well-known/acme-challenge/") {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if name, _, err := net.SplitHostPort(r.Host); err == nil {
+			copied := *r // the library takes a port for a part of the name
+			copied.Host = name
+			r = &copied
+		}
+		answers.ServeHTTP(w, r)
+	})
+}
 
 // NextProto is what tls.Config must offer by ALPN for the authority's other
 // way, TLS-ALPN-01 (RFC 8737).
