@@ -25,7 +25,8 @@ type Socket interface {
 type front struct {
 	Socket
 	server *Server
-	index  int // in Server.fronts
+	index  int     // in Server.fronts
+	corner *corner // nil where there is no second address
 
 	mu      sync.RWMutex // guards clients
 	clients map[netip.AddrPort]*allocation

@@ -67,15 +67,6 @@ func (in *intake) request(from origin, a *allocation, b stunmsg.Message) {
 	}
 }
 
-// binding tells a client how it is seen (RFC 8489, section 12).
-func (r *request) binding() {
-	if strange := r.strange(); len(strange) > 0 {
-		r.refuse(stun.CodeUnknownAttribute, "", strange)
-		return
-	}
-	r.succeed(address{stun.AttrXORMappedAddress, r.from.addr})
-}
-
 // logIn checks the credentials of a request (RFC 8489, section 9.2.4), and
 // reports whether they are good. If not, it answers.
 func (r *request) logIn() bool {

@@ -86,6 +86,7 @@ func start(config Config, timeouts streamTimeouts, now func() time.Time) (*Serve
 		})
 		s.locals = append(s.locals, socket.Addr().Addr())
 	}
+	s.arrange()
 	s.auth.Store(config.authenticator())
 	s.policy.Store(newPolicy(config.Self, slices.Concat(s.locals, config.Advertise), config.Rules))
 	for range min(max(1, runtime.GOMAXPROCS(0)/2), 8) {

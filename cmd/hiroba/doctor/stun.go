@@ -24,8 +24,16 @@ const (
 
 // prober asks STUN servers from one socket.
 type prober struct {
-	conn  *net.UDPConn
+	conn  packets
 	local netip.AddrPort // as this machine sees it
+}
+
+// packets is what a prober needs of a socket.
+type packets interface {
+	WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
+	ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error)
+	SetReadDeadline(time.Time) error
+	Close() error
 }
 
 // newProber opens a socket on the way to a server.
