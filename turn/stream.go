@@ -23,6 +23,8 @@ const (
 	// streamQueue is how many bytes wait for a client that reads slowly; what
 	// comes from peers beyond that is dropped. Answers may take half as many more.
 	streamQueue = 256 << 10
+	// recordOverhead is more than TLS adds to a message, in bytes.
+	recordOverhead = 64
 )
 
 // stream is a connection of one client: over TCP or TLS, a stream of messages,
@@ -49,6 +51,9 @@ type stream struct {
 	spare   []byte
 	writing bool
 	closed  bool
+	// unsentMost is what unsent said last, and all that was written since; what
+	// it would say now is no more.
+	unsentMost int
 }
 
 // streamTimeouts are the constants above, but for tests.
@@ -225,7 +230,11 @@ func (s *stream) fits() bool {
 	if s.unsent == nil {
 		return false
 	}
+	if s.unsentMost+len(s.waiting) <= s.inline {
+		return true
+	}
 	unsent, known := s.unsent()
+	s.unsentMost = unsent
 	return known && unsent+len(s.waiting) <= s.inline
 }
 
@@ -242,6 +251,7 @@ func (s *stream) drain(inline bool) {
 			return
 		}
 		out := s.waiting
+		s.unsentMost += len(out) + recordOverhead*(1+len(out)/64)
 		s.waiting, s.spare = s.spare[:0], nil
 		s.mu.Unlock()
 		err := s.write(out, inline)

@@ -16,7 +16,7 @@ const memberBuffer = 1 << 20
 // neither a goroutine nor a buffer. Where the system has no way to wait for
 // many at once, each has a goroutine after all.
 //
-// Listen and the Members are safe for concurrent use; Read has one caller.
+// Listen and the Members are safe for concurrent use; Run is called once.
 type Group struct {
 	counters
 	system groupSystem
@@ -41,7 +41,7 @@ func NewGroup() (*Group, error) {
 }
 
 // Listen binds a socket to addr, which names a specific address; port 0 takes
-// any free port. Read tells of it by its owner.
+// any free port. Run tells of it by its owner.
 func (g *Group) Listen(addr netip.AddrPort, owner any) (*Member, error) {
 	if !addr.Addr().IsValid() || addr.Addr().IsUnspecified() {
 		return nil, fmt.Errorf("udp: %v is not one specific address: answers could leave from another one", addr)
@@ -53,17 +53,18 @@ func (g *Group) Listen(addr netip.AddrPort, owner any) (*Member, error) {
 	return m, nil
 }
 
-// Read waits until datagrams came to one of the sockets at least, and calls
-// handle for each socket that has some, with its owner and all that are there,
-// up to a bound, in the order in which they came. They may be changed, and are
-// valid until handle returns. It fails with net.ErrClosed once the Group is
-// closed.
-func (g *Group) Read(handle func(owner any, datagrams []Datagram)) error { return g.read(handle) }
+// Run reads all sockets until the Group is closed. It calls handle for each
+// socket that has got datagrams, with its owner and all that are there, up to a
+// bound, in the order in which they came; they may be changed, and are valid
+// until handle returns. Before it waits for more, it calls drained.
+func (g *Group) Run(handle func(owner any, datagrams []Datagram), drained func()) {
+	g.run(handle, drained)
+}
 
 // Stats is what all sockets together have done so far.
 func (g *Group) Stats() Stats { return g.counters.stats() }
 
-// Close closes the Group and its sockets. A Read that waits ends.
+// Close closes the Group and its sockets, which ends Run.
 func (g *Group) Close() error { return g.close() }
 
 // Addr is the local address and port.

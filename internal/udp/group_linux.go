@@ -24,7 +24,6 @@ type groupSystem struct {
 	intake intake
 	events [readyAtOnce]unix.EpollEvent
 	ready  int
-	wait   func(fd uintptr) bool // made once, because a closure is an allocation
 
 	mu     sync.Mutex // guards the fields below
 	places []*Member  // as the events name them; nil: free
@@ -60,19 +59,6 @@ func (g *Group) open() error {
 	}
 	s.reader.counters = &g.counters
 	s.intake.prepare(&s.reader)
-	s.wait = func(fd uintptr) bool {
-		for {
-			n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, fd, uintptr(unsafe.Pointer(&s.events[0])), readyAtOnce, 0, 0, 0)
-			if errno == unix.EINTR {
-				continue
-			}
-			s.ready = int(n)
-			if errno != 0 {
-				s.ready = 0
-			}
-			return s.ready > 0
-		}
-	}
 	return nil
 }
 
@@ -147,7 +133,7 @@ func (s *groupSystem) add(m *Member) error {
 	}
 	place := m.system.place
 	m.system.age = s.age[place]
-	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: place, Pad: m.system.age}
+	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: place, Pad: m.system.age}
 	if err := unix.EpollCtl(s.poll, unix.EPOLL_CTL_ADD, m.system.fd, &event); err != nil {
 		s.free = append(s.free, place)
 		return os.NewSyscallError("epoll_ctl", err)
@@ -176,38 +162,72 @@ func (s *groupSystem) at(event *unix.EpollEvent) *Member {
 	return s.places[event.Fd]
 }
 
-func (g *Group) read(handle func(owner any, datagrams []Datagram)) error {
+// run does its work inside of what Go calls until it waits: so nothing that
+// comes meanwhile is missed, and nothing has to be asked for twice. Sockets tell
+// once of what comes (EPOLLET), so each is read until it has no more.
+func (g *Group) run(handle func(owner any, datagrams []Datagram), drained func()) {
 	s := &g.system
-	s.ready = 0
-	if err := s.raw.Read(s.wait); err != nil {
-		return net.ErrClosed
-	}
-	for i := range s.ready {
-		if m := s.at(&s.events[i]); m != nil && m.receive() {
-			handle(m.owner, s.reader.datagrams)
+	_ = s.raw.Read(func(uintptr) bool {
+		for {
+			s.look()
+			for i := range s.ready {
+				if m := s.at(&s.events[i]); m != nil {
+					for m.receive() {
+						handle(m.owner, s.reader.datagrams)
+						if s.intake.used < readBatch {
+							break
+						}
+					}
+				}
+			}
+			if s.ready > 0 {
+				drained()
+			}
+			if s.ready < readyAtOnce {
+				return false
+			}
 		}
+	})
+}
+
+// look asks which sockets have got something.
+func (s *groupSystem) look() {
+	for {
+		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(s.poll), uintptr(unsafe.Pointer(&s.events[0])), readyAtOnce, 0, 0, 0)
+		if errno == unix.EINTR {
+			continue
+		}
+		s.ready = int(n)
+		if errno != 0 {
+			s.ready = 0
+		}
+		return
 	}
-	return nil
 }
 
 // receive reads what is there, up to a bound, and reports whether it is
 // anything. Errors are about what was sent before, or the socket is closed.
 func (m *Member) receive() bool {
 	in, r := &m.group.system.intake, &m.group.system.reader
-	in.ready()
-	r.datagrams = r.datagrams[:0]
 	m.system.mu.RLock()
 	defer m.system.mu.RUnlock()
-	if m.system.fd < 0 {
-		return false
+	for failures := 0; m.system.fd >= 0 && failures < readFailures; failures++ {
+		in.ready()
+		r.datagrams = r.datagrams[:0]
+		in.used, in.errno = recvmmsg(uintptr(m.system.fd), in.messages[:])
+		if in.errno == unix.EAGAIN {
+			in.used = 0
+			return false
+		}
+		if in.errno != 0 { // about what was sent; each is told once
+			in.used = 0
+			continue
+		}
+		in.take()
+		r.count()
+		return true
 	}
-	if in.used, in.errno = recvmmsg(uintptr(m.system.fd), in.messages[:]); in.errno != 0 {
-		in.used = 0
-		return false
-	}
-	in.take()
-	r.count()
-	return len(r.datagrams) > 0
+	return false
 }
 
 func (m *Member) close() error {

@@ -73,15 +73,17 @@ func (m *Member) receive() {
 	}
 }
 
-func (g *Group) read(handle func(owner any, datagrams []Datagram)) error {
-	select {
-	case a := <-g.system.came:
-		g.received.Add(1)
-		g.receiveCalls.Add(1)
-		handle(a.owner, []Datagram{a.datagram})
-		return nil
-	case <-g.system.done:
-		return net.ErrClosed
+func (g *Group) run(handle func(owner any, datagrams []Datagram), drained func()) {
+	for {
+		select {
+		case a := <-g.system.came:
+			g.received.Add(1)
+			g.receiveCalls.Add(1)
+			handle(a.owner, []Datagram{a.datagram})
+			drained()
+		case <-g.system.done:
+			return
+		}
 	}
 }
 
