@@ -21,6 +21,7 @@ import (
 	"github.com/pion/logging"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/hiroba-rtc/hiroba/internal/udp"
 	"github.com/hiroba-rtc/hiroba/sfu/dtls"
 	"github.com/hiroba-rtc/hiroba/sfu/ice"
 )
@@ -107,6 +108,11 @@ func New(config Config) (*SFU, error) {
 	s.running.Go(s.tick)
 	return s, nil
 }
+
+// Take takes in datagrams for a socket, by its index in Config.UDP, that came
+// from this server's own relay. They may be changed, and are not needed any more
+// when it returns.
+func (s *SFU) Take(socket int, datagrams []udp.Datagram) { s.mux.Take(socket, datagrams) }
 
 // drained has the workers serve what was just read. The last one that has
 // something to do does it in the goroutine that read: to wake another one would

@@ -31,6 +31,9 @@ type Config struct {
 	// Self are the UDP sockets of this server's own SFU: the one exception,
 	// port and all, from the addresses that no client reaches as a peer.
 	Self []netip.AddrPort
+	// Inside are those of them in this process: nothing that goes there or comes
+	// from there passes the kernel.
+	Inside []Inside
 	// Advertise are the addresses by which the world knows this machine when
 	// they are not its own, at most one for each address family. Relayed
 	// addresses are announced there, and clients reach Self there.

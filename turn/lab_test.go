@@ -43,12 +43,12 @@ type lab struct {
 }
 
 // newLab starts a lab with a changed Config.
-func newLab(t testing.TB, change func(*Config)) *lab {
+func newLab(t testing.TB, change func(*Config), more ...func(*port.Port, *Config)) *lab {
 	t.Helper()
-	return newLabWithTimeouts(t, streamTimeouts{allocateWithin, silence, writeWithin}, change)
+	return newLabWithTimeouts(t, streamTimeouts{allocateWithin, silence, writeWithin}, change, more...)
 }
 
-func newLabWithTimeouts(t testing.TB, timeouts streamTimeouts, change func(*Config)) *lab {
+func newLabWithTimeouts(t testing.TB, timeouts streamTimeouts, change func(*Config), more ...func(*port.Port, *Config)) *lab {
 	t.Helper()
 	l := &lab{registry: prometheus.NewRegistry()}
 	var err error
@@ -64,6 +64,9 @@ func newLabWithTimeouts(t testing.TB, timeouts streamTimeouts, change func(*Conf
 	}
 	if change != nil {
 		change(&config)
+	}
+	for _, change := range more {
+		change(l.port, &config)
 	}
 	now := func() time.Time { return time.Now().Add(time.Duration(l.ahead.Load())) }
 	if l.Server, err = start(config, timeouts, now); err != nil {

@@ -54,6 +54,7 @@ const (
 	dropNoPermission               // of or for a peer without a permission, or of a channel that is not bound
 	dropNoAllocation               // needs an allocation, and there is none
 	dropMalformed                  // neither a request, an indication nor ChannelData
+	dropNoSocket                   // the system gave the relay no socket
 	dropTooLarge                   // more than can be carried
 	dropRate                       // too many requests of a source without allocation
 	dropAmplification              // the answer would be too long for its request
@@ -65,7 +66,7 @@ const (
 )
 
 var dropNames = [drops]string{
-	"peer_out", "peer_in", "no_permission", "no_allocation", "malformed", "too_large", "rate", "amplification", "slow",
+	"peer_out", "peer_in", "no_permission", "no_allocation", "malformed", "no_socket", "too_large", "rate", "amplification", "slow",
 	"allocation_bits", "user_bits", "total_bits",
 }
 

@@ -19,6 +19,7 @@ type outlet struct {
 	touched []*udp.Batch
 	streams []*stream
 	peers   *udp.Gather // made when there is something
+	inside  []inward    // to the SFU, one for each socket
 
 	sent, received tally // to and from peers
 }
@@ -29,7 +30,11 @@ type tally struct{ packets, bytes int }
 func (t *tally) add(n int) { t.packets, t.bytes = t.packets+1, t.bytes+n }
 
 func (s *Server) newOutlet() *outlet {
-	return &outlet{server: s, batches: make([]*udp.Batch, len(s.fronts))}
+	o := &outlet{server: s, batches: make([]*udp.Batch, len(s.fronts))}
+	for _, to := range s.config.Inside {
+		o.inside = append(o.inside, inward{to: to})
+	}
+	return o
 }
 
 // flush sends what was collected.
@@ -48,6 +53,7 @@ func (o *outlet) flush() {
 	o.streams = o.streams[:0]
 	o.sent.flush(o.server.counts.toPeer)
 	o.received.flush(o.server.counts.fromPeer)
+	o.flushInside()
 }
 
 func (t *tally) flush(to flow) {

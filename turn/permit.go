@@ -26,7 +26,7 @@ func (r *request) createPermission() {
 	}
 	addrs := make([]netip.Addr, 0, len(peers))
 	for _, peer := range peers {
-		if !r.mayReach(peer.Addr()) {
+		if !r.mayReach(peer.Addr()) || !r.opens(peer.Addr()) {
 			return
 		}
 		addrs = append(addrs, peer.Addr())
@@ -66,6 +66,21 @@ func (r *request) mayReach(addr netip.Addr) bool {
 	return true
 }
 
+// opens opens the relay's socket for a peer that it takes one for, and answers
+// if there is none to be had.
+func (r *request) opens(addr netip.Addr) bool {
+	relay := r.a.relay(addr)
+	if relay == nil || r.server.policy.Load().inside(addr) {
+		return true
+	}
+	if _, err := relay.socket(); err != nil {
+		r.refuse(stun.CodeInsufficientCapacity, refusedNoSocket)
+		r.server.log.Warn("no socket for a relayed address", "address", relay.local, "err", err)
+		return false
+	}
+	return true
+}
+
 // carries reports whether the allocation has a relay for the address's family.
 func (r *request) carries(addr netip.Addr) bool {
 	if r.a.tcp != nil {
@@ -91,7 +106,7 @@ func (r *request) channelBind() {
 		r.refuse(stun.CodeBadRequest, refusedRequest)
 		return
 	}
-	if !r.mayReach(peers[0].Addr()) {
+	if !r.mayReach(peers[0].Addr()) || !r.opens(peers[0].Addr()) {
 		return
 	}
 	limits := r.server.config.Limits

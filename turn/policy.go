@@ -103,6 +103,10 @@ func (p *policy) isOwn(addr netip.Addr) bool {
 	return own
 }
 
+// inside reports whether nothing at an address is allowed but this server's own
+// sockets.
+func (p *policy) inside(addr netip.Addr) bool { return p.isOwn(addr) && p.judge(addr) != "" }
+
 // anotherPort is why a port of this machine is denied.
 const anotherPort = "another port of this server"
 

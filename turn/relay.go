@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/hiroba-rtc/hiroba/internal/udp"
@@ -18,17 +17,44 @@ import (
 // relay is a relayed transport address of an allocation: a UDP socket that lets
 // through what the policy allows, in both directions. Permissions name no port;
 // here each datagram is judged with its port.
+//
+// With an SFU in this process, the socket is opened when a peer outside is to be
+// reached or let in; until then the address is a number in a table.
 type relay struct {
 	server    *Server
-	member    *udp.Member
 	of        atomic.Pointer[allocation] // nil while it is kept for somebody
 	local     netip.AddrPort             // where the socket is
 	announced netip.AddrPort             // where peers are told to send to
 
 	// seenAs maps a socket of the SFU to the announced address that the client
 	// used for it last; answers come from there, as far as the client sees.
-	mu     sync.RWMutex
+	mu     sync.RWMutex // guards the fields below
 	seenAs map[netip.AddrPort]netip.AddrPort
+	closed bool
+
+	member atomic.Pointer[udp.Member] // set under mu
+}
+
+// socket is the relay's socket, opened if it is not yet.
+func (r *relay) socket() (*udp.Member, error) {
+	if m := r.member.Load(); m != nil {
+		return m, nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if m := r.member.Load(); m != nil {
+		return m, nil
+	}
+	if r.closed {
+		return nil, net.ErrClosed
+	}
+	group := r.server.groups[int(r.server.opened.Add(1))%len(r.server.groups)]
+	m, err := group.Listen(r.local, r)
+	if err != nil {
+		return nil, err
+	}
+	r.member.Store(m)
+	return m, nil
 }
 
 // toPeer relays a datagram of a client, who has a permission for its peer. One
@@ -56,17 +82,27 @@ func (o *outlet) toPeer(now time.Time, a *allocation, to netip.AddrPort, payload
 			s.counts.dropped(dropPeerOut)
 			return
 		}
+		if o.enter(to, r.announced, payload) {
+			a.toPeers.add(len(payload))
+			o.sent.add(len(payload))
+			return
+		}
+	}
+	member, err := r.socket()
+	if err != nil {
+		s.counts.dropped(dropNoSocket)
+		return
 	}
 	a.toPeers.add(len(payload))
 	o.sent.add(len(payload))
 	if whole {
-		_ = r.member.WriteWhole(payload, to) // counted as all that the system refuses
+		_ = member.WriteWhole(payload, to) // counted as all that the system refuses
 		return
 	}
 	if o.peers == nil {
 		o.peers = udp.NewGather()
 	}
-	o.peers.Add(r.member, payload, to)
+	o.peers.Add(member, payload, to)
 }
 
 // within asks the limits of an allocation, of its user and of all for the bits
@@ -162,7 +198,12 @@ func (r *relay) origin(p *policy, from netip.AddrPort) (seen netip.AddrPort, den
 // close frees the address. It can be called again.
 func (r *relay) close() {
 	r.server.relays.remove(r)
-	_ = r.member.Close()
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	if m := r.member.Load(); m != nil {
+		_ = m.Close()
+	}
 }
 
 // addrPort is a net.Addr in its canonical form; the zero AddrPort for what is
@@ -180,12 +221,14 @@ func addrPort(addr net.Addr) netip.AddrPort {
 // relays are all relays of the server, found by where peers send to and by
 // where the socket is.
 type relays struct {
+	some atomic.Bool // there ever was one
+
 	mu sync.RWMutex // guards by
 	by map[netip.AddrPort]*relay
 }
 
 var (
-	errAddressTaken = errors.New("turn: the announced address is another relay's")
+	errAddressTaken = errors.New("turn: the address is another relay's")
 	errNoFamily     = errors.New("turn: this machine has no address of that family for a relay")
 )
 
@@ -193,10 +236,11 @@ var (
 func (s *relays) add(r *relay) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.by[r.announced] != nil {
+	if s.by[r.announced] != nil || s.by[r.local] != nil {
 		return errAddressTaken
 	}
 	s.by[r.announced], s.by[r.local] = r, r
+	s.some.Store(true)
 	return nil
 }
 
@@ -229,9 +273,7 @@ func (s *Server) newRelay(local netip.Addr, even bool) (*relay, error) {
 		if err == nil {
 			return r, nil
 		}
-		if lastErr = err; !errors.Is(err, syscall.EADDRINUSE) && !errors.Is(err, errAddressTaken) {
-			return nil, err
-		}
+		lastErr = err
 	}
 	return nil, fmt.Errorf("turn: found no free port for a relay in %d tries: %w", bindAttempts, lastErr)
 }
@@ -250,38 +292,33 @@ func (s *Server) newPair(local netip.Addr) (first, next *relay, err error) {
 	return nil, nil, fmt.Errorf("turn: found no free pair of ports in %d tries: %w", bindAttempts, err)
 }
 
-// relayAt opens a relay at an address; port 0 takes any.
+// relayAt makes a relay at an address.
 func (s *Server) relayAt(at netip.AddrPort) (*relay, error) {
-	r := &relay{server: s}
-	group := s.groups[int(s.opened.Add(1))%len(s.groups)]
-	var err error
-	if r.member, err = group.Listen(at, r); err != nil {
+	r := &relay{server: s, local: at, announced: netip.AddrPortFrom(s.announced(at.Addr()), at.Port())}
+	if err := s.relays.add(r); err != nil {
 		return nil, err
 	}
-	r.local = r.member.Addr()
-	r.announced = netip.AddrPortFrom(s.announced(at.Addr()), r.local.Port())
-	if err := s.relays.add(r); err != nil {
-		_ = r.member.Close()
+	if len(s.config.Inside) > 0 {
+		return r, nil // most go no further than to the SFU
+	}
+	if _, err := r.socket(); err != nil {
+		r.close()
 		return nil, err
 	}
 	return r, nil
 }
 
-// relayPorts yields the ports to try: 0, which is any free one, or those of
-// the configured range from a random one on. Even ones without a range are
-// from the dynamic ports (RFC 6335).
+// relayPorts yields the ports to try, from a random one of the configured range
+// on; without one these are the dynamic ports (RFC 6335).
 func (s *Server) relayPorts(even bool) iter.Seq[uint16] {
 	low, high := int(s.config.RelayPortLow), int(s.config.RelayPortHigh)
-	if even && low == 0 {
+	if low == 0 {
 		low, high = 49152, 65535
 	}
 	return func(yield func(uint16) bool) {
 		size := high - low + 1
 		start := rand.IntN(size)
-		for i := range bindAttempts {
-			if low != 0 && i >= size {
-				return
-			}
+		for i := range min(size, bindAttempts) {
 			number := uint16(low + (start+i)%size)
 			if even && number%2 != 0 {
 				continue

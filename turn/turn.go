@@ -41,6 +41,8 @@ type Server struct {
 	groups []*udp.Group // of the relays' sockets
 	opened atomic.Uint32
 
+	outlets sync.Pool // of *outlet, for what the SFU sends
+
 	relays       relays
 	reservations reservations
 	connections  connections
@@ -98,6 +100,9 @@ func start(config Config, timeouts streamTimeouts, now func() time.Time) (*Serve
 	}
 	s.counts = newCounts(config.Registerer, s.groups)
 
+	for _, in := range config.Inside {
+		in.Divert(&outward{server: s, from: canonical(in.Addr())})
+	}
 	for _, group := range s.groups {
 		s.loops.Go(func() { s.readRelays(group) })
 	}

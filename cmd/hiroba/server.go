@@ -18,6 +18,7 @@ import (
 	"github.com/hiroba-rtc/hiroba/internal/certificate"
 	"github.com/hiroba-rtc/hiroba/internal/pionlog"
 	"github.com/hiroba-rtc/hiroba/internal/port"
+	"github.com/hiroba-rtc/hiroba/internal/udp"
 	"github.com/hiroba-rtc/hiroba/sfu"
 	"github.com/hiroba-rtc/hiroba/signaling"
 	"github.com/hiroba-rtc/hiroba/signaling/api"
@@ -204,10 +205,11 @@ func (s *server) startTURN(config configs.Config, secret []byte, log *slog.Logge
 	if secure := s.port.TURNDTLS(); secure != nil {
 		out.Listeners = append(out.Listeners, turn.Listener{Listener: secure, Transport: turn.DTLS})
 	}
-	for _, u := range s.port.UDP() {
+	for i, u := range s.port.UDP() {
 		out.UDP = append(out.UDP, u.TURN())
 		if s.sfu != nil {
 			out.Self = append(out.Self, u.Addr())
+			out.Inside = append(out.Inside, inside{u.ICE(), s.sfu, i})
 		}
 	}
 	for _, u := range s.port.ExtraUDP() {
@@ -215,6 +217,16 @@ func (s *server) startTURN(config configs.Config, secret []byte, log *slog.Logge
 	}
 	return turn.New(out)
 }
+
+// inside is a socket of the SFU, for the relay beside it.
+type inside struct {
+	*port.ICEConn
+	sfu    *sfu.SFU
+	number int
+}
+
+// Take has the SFU take datagrams that came from relayed addresses.
+func (i inside) Take(datagrams []udp.Datagram) { i.sfu.Take(i.number, datagrams) }
 
 // refuseTURN closes the ways to a relay that is not wanted, so that strangers
 // do not wait there.

@@ -45,7 +45,8 @@ type Batch struct {
 	grouping bool
 	table    [tableSize]uint8
 
-	count outgoing
+	count    outgoing
+	diverted []Diverted
 }
 
 // datagram is where one lies in the ring, and the next of its run; 0 is none,

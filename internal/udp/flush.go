@@ -26,6 +26,9 @@ func (b *Batch) Flush() {
 		b.used = 0
 		return
 	}
+	if d := b.socket.diversion.Load(); d != nil {
+		b.divert(*d)
+	}
 	b.wire.load(b.runs)
 	b.deliver()
 	b.socket.count(&b.count)

@@ -40,6 +40,11 @@ func (s *Socket) WriteToAddrPort(payload []byte, addr netip.AddrPort) (int, erro
 }
 
 func (s *Socket) writeNow(payload []byte, addr netip.AddrPort) (int, error) {
+	if d := s.diversion.Load(); d != nil && (*d).Has(addr) {
+		s.divertedDatagrams.Add(1)
+		(*d).Take([]Diverted{{Bytes: payload, To: addr}})
+		return len(payload), nil
+	}
 	n, err := s.conn.WriteToUDPAddrPort(payload, addr)
 	s.sendCalls.Add(1)
 	if err == nil {

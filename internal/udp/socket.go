@@ -33,6 +33,8 @@ type Socket struct {
 	segmentation segmentation
 	counters
 
+	diversion atomic.Pointer[Diversion]
+
 	// corked counts the holders; it is read without the mutex to keep the
 	// way of single datagrams short.
 	corked atomic.Int32

@@ -49,13 +49,15 @@ type Stats struct {
 	ReceiveCalls uint64 // system calls that brought them; those that found nothing are not in it
 	Coalesced    uint64 // datagrams that came several at once (UDP GRO); they are in Received, too
 
+	Diverted uint64 // datagrams that a Diversion took; they are not in Sent
+
 	Dropped [drops]uint64 // datagrams, by Drop
 }
 
 // counters are the Stats while they change.
 type counters struct {
 	sentDatagrams, sendCalls, segmentedSends, segments, refusals atomic.Uint64
-	received, receiveCalls, coalesced                            atomic.Uint64
+	received, receiveCalls, coalesced, divertedDatagrams         atomic.Uint64
 	drops                                                        [drops]atomic.Uint64
 }
 
@@ -67,6 +69,7 @@ func (c *counters) stats() Stats {
 		Sent: c.sentDatagrams.Load(), SendCalls: c.sendCalls.Load(),
 		SegmentedSends: c.segmentedSends.Load(), Segments: c.segments.Load(), Refusals: c.refusals.Load(),
 		Received: c.received.Load(), ReceiveCalls: c.receiveCalls.Load(), Coalesced: c.coalesced.Load(),
+		Diverted: c.divertedDatagrams.Load(),
 	}
 	for i := range c.drops {
 		stats.Dropped[i] = c.drops[i].Load()

@@ -101,6 +101,7 @@ type Mux struct {
 	drained    func()
 	done       chan struct{}
 	reading    sync.WaitGroup
+	intakes    sync.Pool // of *intake, for Take
 
 	mu         sync.RWMutex          // guards the fields below
 	transports map[string]*Transport // by our names
@@ -223,13 +224,7 @@ func (m *Mux) read(socket int) {
 			continue
 		}
 		failures = 0
-		now := time.Now()
-		for _, d := range datagrams {
-			if len(d.Bytes) <= maxDatagram {
-				in.take(now, d.Bytes, path{socket: socket, remote: d.From}, m.tables[socket].get(d.From))
-			}
-		}
-		m.drained()
+		m.takeAll(&in, socket, datagrams)
 	}
 }
 
@@ -240,6 +235,37 @@ func (m *Mux) stray(b []byte, from path) bool {
 	}
 	shared, ok := m.sockets[from.socket].(Shared)
 	return ok && shared.Stray(b, from.remote)
+}
+
+// Take takes in datagrams for a socket, by its index in Config.Sockets, that came
+// by another way than through it: from a TURN relay in the same process. They
+// may be changed, and are not needed any more when it returns.
+func (m *Mux) Take(socket int, datagrams []udp.Datagram) {
+	m.mu.RLock()
+	if m.streams == nil { // closed
+		m.mu.RUnlock()
+		return
+	}
+	m.reading.Add(1)
+	m.mu.RUnlock()
+	defer m.reading.Done()
+
+	in, _ := m.intakes.Get().(*intake)
+	if in == nil {
+		in = &intake{mux: m}
+	}
+	m.takeAll(in, socket, datagrams)
+	m.intakes.Put(in)
+}
+
+func (m *Mux) takeAll(in *intake, socket int, datagrams []udp.Datagram) {
+	now := time.Now()
+	for _, d := range datagrams {
+		if len(d.Bytes) <= maxDatagram {
+			in.take(now, d.Bytes, path{socket: socket, remote: d.From}, m.tables[socket].get(d.From))
+		}
+	}
+	m.drained()
 }
 
 // retry returns whether to try again after an error, now that it is time to.
