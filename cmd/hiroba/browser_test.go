@@ -43,7 +43,8 @@ const watch = `
 			const relay = %q;
 			if (relay) {
 				const servers = window.welcome.iceServers.flatMap((s) => s.urls.map((urls) => ({ ...s, urls })));
-				settings = { ...settings, iceTransportPolicy: 'relay', iceServers: servers.filter((s) => s.urls.endsWith('transport=' + relay)) };
+				settings = { ...settings, iceTransportPolicy: 'relay', iceServers: servers.filter((s) =>
+					relay === 'tls' ? /^turns:.*=tcp$/.test(s.urls) : s.urls.startsWith('turn:') && s.urls.endsWith('transport=' + relay)) };
 			}
 			super(settings);
 			window.connections.push(this);
@@ -51,7 +52,8 @@ const watch = `
 		setLocalDescription(...args) { this.offers++; return super.setLocalDescription(...args); }
 	};`
 
-// open opens a page in a new tab; relay is "", "udp" or "tcp".
+// open opens a page in a new tab; relay is "", "udp", "tcp" or
+// "tls".
 func (b *browser) open(name, url, relay string) *tab {
 	b.t.Helper()
 	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithExistingBrowserContext(b.own))

@@ -1,5 +1,6 @@
 import { Crossing } from './crossing.js';
 import { DirectLeg } from './direct-leg.js';
+import { iceServersBetweenPeers } from './ice.js';
 
 /** @import { Link } from './link.js' */
 /** @import { Media } from './media.js' */
@@ -158,9 +159,8 @@ export class Direct {
   #configuration(relayOnly) {
     const { iceServers, iceTransportPolicy } = this.#options;
     // Between peers all of them are of use; toward the SFU they are not (see ice.js).
-    const named = this.#link.welcome.iceServers ?? [];
     return {
-      iceServers: iceServers ?? named.map(({ urls = [], username, credential }) => ({ urls, username, credential })),
+      iceServers: iceServers ?? iceServersBetweenPeers(this.#link.welcome.iceServers),
       iceTransportPolicy: relayOnly ? 'relay' : iceTransportPolicy,
     };
   }

@@ -1,5 +1,5 @@
 /**
- * The ICE servers of the connection to the SFU.
+ * The ICE servers of the connection to the SFU, and of those between peers.
  */
 /** @import { IceServer } from './messages.d.ts' */
 /**
@@ -16,4 +16,11 @@
  * @returns {RTCIceServer[]}
  */
 export function iceServersFor(servers: IceServer[] | undefined, policy: RTCIceTransportPolicy): RTCIceServer[];
+/**
+ * What the server offers, for a connection to somebody else than the SFU.
+ *
+ * @param {IceServer[] | undefined} servers
+ * @returns {RTCIceServer[]}
+ */
+export function iceServersBetweenPeers(servers?: IceServer[] | undefined): RTCIceServer[];
 import type { IceServer } from './messages.d.ts';

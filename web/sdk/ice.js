@@ -1,5 +1,5 @@
 /**
- * The ICE servers of the connection to the SFU.
+ * The ICE servers of the connection to the SFU, and of those between peers.
  */
 
 /** @import { IceServer } from './messages.d.ts' */
@@ -18,7 +18,28 @@
  * @returns {RTCIceServer[]}
  */
 export function iceServersFor(servers = [], policy) {
-  const wanted = policy === 'relay' ? (/** @type {string} */ url) => /^turns?:/.test(url) : (/** @type {string} */ url) => /^turns?:.*[?&]transport=tcp/.test(url);
+  return pick(servers, policy === 'relay' ? /^turns?:/ : /^turns?:.*[?&]transport=tcp/);
+}
+
+/**
+ * What the server offers, for a connection to somebody else than the SFU.
+ *
+ * @param {IceServer[] | undefined} servers
+ * @returns {RTCIceServer[]}
+ */
+export function iceServersBetweenPeers(servers = []) {
+  return pick(servers, /^/);
+}
+
+/**
+ * @param {IceServer[]} servers
+ * @param {RegExp} like
+ * @returns {RTCIceServer[]}
+ */
+function pick(servers, like) {
+  // Browsers do not speak DTLS with relays: they would try TLS there, and have
+  // each relay over TLS twice.
+  const wanted = (/** @type {string} */ url) => like.test(url) && !/^turns:.*[?&]transport=udp/.test(url);
   return servers
     .map(({ urls = [], username, credential }) => ({ urls: urls.filter(wanted), username, credential }))
     .filter(({ urls }) => urls.length > 0);
