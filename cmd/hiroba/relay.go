@@ -48,8 +48,9 @@ func (c *relayCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	greetRelay(os.Stdout, config, server.port.Port(), random, time.Now())
-	return server.run(ctx, config.ShutdownTimeout, log)
+	return server.run(ctx, config.ShutdownTimeout, log, func() {
+		greetRelay(os.Stdout, config, server.port.Port(), random, time.Now())
+	})
 }
 
 // startRelay starts a STUN and TURN server alone. The configuration has a

@@ -36,16 +36,18 @@ func (c *serveCommand) Run(ctx context.Context, flags *configs.Flags) error {
 	if err != nil {
 		return err
 	}
-	greet(os.Stdout, config, server.port.Port(), machineAddrs())
-
-	return server.run(ctx, config.ShutdownTimeout, log)
+	return server.run(ctx, config.ShutdownTimeout, log, func() {
+		greet(os.Stdout, config, server.port.Port(), machineAddrs())
+	})
 }
 
-// run serves until the context ends, then tells everybody and stops.
-func (s *server) run(ctx context.Context, timeout time.Duration, log *slog.Logger) (err error) {
+// run serves until the context ends, then tells everybody and stops. It calls
+// greet when it is ready for signals: one before would end the process.
+func (s *server) run(ctx context.Context, timeout time.Duration, log *slog.Logger, greet func()) (err error) {
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, syscall.SIGHUP)
 	defer signal.Stop(reload)
+	greet()
 	for serving := true; serving; {
 		select {
 		case <-reload:
