@@ -11,6 +11,7 @@ package configs
 import (
 	"log/slog"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -73,12 +74,33 @@ type TLS struct {
 
 // TURN is the relay for clients whose network lets nothing else through.
 type TURN struct {
-	Enabled            bool
-	Secret             Secret        // signs credentials; empty: random at every start
-	CredentialTTL      time.Duration // how long handed-out credentials work
-	RelayPorts         PortRange     // UDP ports of relayed addresses; zero: any
-	AllocationsPerUser int
-	Allocations        int // on the whole server
+	Enabled              bool
+	Secret               Secret         // signs credentials; empty: random at every start
+	PreviousSecret       Secret         // signed credentials that are still in use; empty: there is none
+	Users                Secret         // names and passwords without an end, as UserList reads them
+	CredentialTTL        time.Duration  // how long handed-out credentials work
+	Grace                time.Duration  // how long after that they keep what they opened
+	RelayPorts           PortRange      // ports of relayed addresses; zero: any
+	Allow, Deny          []netip.Prefix // peers
+	AllocationsPerUser   int
+	Allocations          int // on the whole server
+	AllocationsPerSecond int // of one address
+	Permissions          int // of one allocation
+	Channels             int // of one allocation
+	AllocationBits       int // per second, 0: no bound
+	UserBits             int
+	TotalBits            int
+}
+
+// UserList is Users by name.
+func (t TURN) UserList() map[string]string {
+	list := make(map[string]string)
+	for field := range strings.SplitSeq(t.Users.Reveal(), ",") {
+		if name, password, ok := strings.Cut(strings.TrimSpace(field), ":"); ok {
+			list[name] = password
+		}
+	}
+	return list
 }
 
 // SFU is the media path.

@@ -164,3 +164,40 @@ func webhookURLs() form[[]string] {
 		write: joined(asIs),
 	}
 }
+
+// peerNetworks are networks of peers; all of a family is one of them.
+func peerNetworks() form[[]netip.Prefix] {
+	some := networks()
+	return form[[]netip.Prefix]{
+		values: some.values,
+		read: listOf(func(text string) (netip.Prefix, bool) {
+			if prefix, err := netip.ParsePrefix(text); err == nil {
+				return prefix.Masked(), !prefix.Addr().Is4In6()
+			}
+			addr, err := netip.ParseAddr(text)
+			addr = addr.Unmap()
+			return netip.PrefixFrom(addr, addr.BitLen()), err == nil && addr.Zone() == ""
+		}),
+		write: some.write,
+	}
+}
+
+// users are names and passwords.
+func users() form[Secret] {
+	return form[Secret]{
+		values: "names and passwords such as ann:word, separated by commas, or empty",
+		read: func(text string) (Secret, bool) {
+			if text == "" {
+				return "", true
+			}
+			for field := range strings.SplitSeq(text, ",") {
+				name, password, ok := strings.Cut(strings.TrimSpace(field), ":")
+				if !ok || name == "" || password == "" {
+					return "", false
+				}
+			}
+			return Secret(text), true
+		},
+		write: Secret.Reveal,
+	}
+}

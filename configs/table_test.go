@@ -75,7 +75,8 @@ func TestEverySettingCanBeSetFromEverySource(t *testing.T) {
 		"webhook.urls": "https://a.example/", "webhook.secret": "0123456789abcdef0123456789abcdef", "webhook.allow_private": "true",
 		"listen": "3478,5349/udp,443/tcp", "domain": "a.example,b.example", "lan": "true",
 		"tls.acme_url": "https://a.example/dir", "tls.acme_email": "a@a.example",
-		"heartbeat": "11s", "shutdown_timeout": "11s", "turn.credential_ttl": "11m",
+		"heartbeat": "11s", "shutdown_timeout": "11s", "turn.credential_ttl": "11m", "turn.grace": "11m",
+		"turn.previous_secret": "0123456789abcdef", "turn.users": "ann:word,bob:other", "turn.allow": "10.0.0.0/8", "turn.deny": "0.0.0.0/0",
 	}
 	others := map[string]string{ // settings that need another one
 		"webhook.urls":    "HIROBA_WEBHOOK_SECRET=" + other["webhook.secret"],

@@ -35,7 +35,10 @@ func newRelayCommand() relayCommand {
 
 // Run serves until the context ends.
 func (c *relayCommand) Run(ctx context.Context) error {
-	config, err := configs.Load(configs.Sources{File: c.Config, Environ: os.Environ(), Flags: c.flags.Given(), Relay: true})
+	read := func() (configs.Config, error) {
+		return configs.Load(configs.Sources{File: c.Config, Environ: os.Environ(), Flags: c.flags.Given(), Relay: true})
+	}
+	config, err := read()
 	if err != nil {
 		return fmt.Errorf("the configuration cannot be used:\n%w", err)
 	}
@@ -48,6 +51,7 @@ func (c *relayCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	server.read = read
 	return server.run(ctx, config.ShutdownTimeout, log, func() {
 		greetRelay(os.Stdout, config, server.port.Port(), random, time.Now())
 	})

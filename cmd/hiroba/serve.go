@@ -27,7 +27,10 @@ type serveCommand struct {
 
 // Run serves until the context ends.
 func (c *serveCommand) Run(ctx context.Context, flags *configs.Flags) error {
-	config, err := configs.Load(configs.Sources{File: c.Config, Environ: os.Environ(), Flags: flags.Given()})
+	read := func() (configs.Config, error) {
+		return configs.Load(configs.Sources{File: c.Config, Environ: os.Environ(), Flags: flags.Given()})
+	}
+	config, err := read()
 	if err != nil {
 		return fmt.Errorf("the configuration cannot be used:\n%w", err)
 	}
@@ -36,6 +39,7 @@ func (c *serveCommand) Run(ctx context.Context, flags *configs.Flags) error {
 	if err != nil {
 		return err
 	}
+	server.read = read
 	return server.run(ctx, config.ShutdownTimeout, log, func() {
 		greet(os.Stdout, config, server.port.Port(), machineAddrs())
 	})
@@ -52,7 +56,7 @@ func (s *server) run(ctx context.Context, timeout time.Duration, log *slog.Logge
 		select {
 		case <-reload:
 			log.Info("reloading")
-			s.reload()
+			s.reload(log)
 		case <-ctx.Done():
 			log.Info("stopping: telling everybody", "timeout", timeout)
 			serving = false

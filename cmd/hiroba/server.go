@@ -51,6 +51,8 @@ type server struct {
 	hooks   *webhook.Sender
 	http    *http.Server
 	ready   atomic.Bool
+	read    func() (configs.Config, error) // the configuration again; nil: it cannot change
+	signs   []byte                         // the secret of the credentials that this server hands out
 	// failed gets an error when the server cannot go on by itself.
 	failed chan error
 	loops  sync.WaitGroup
@@ -103,10 +105,16 @@ func extraPorts(config configs.Config) []port.Extra {
 	return out
 }
 
-// reload takes what is new in files that the configuration names.
-func (s *server) reload() {
+// reload takes what is new in files that the configuration names, and the
+// credentials and rules of the relay from the configuration itself.
+func (s *server) reload(log *slog.Logger) {
 	if s.certs != nil {
 		s.certs.Reload()
+	}
+	if s.turn != nil && s.read != nil {
+		if err := s.reloadRelay(); err != nil {
+			log.Error("the relay goes on with what it had", "err", err)
+		}
 	}
 }
 
@@ -192,14 +200,15 @@ func httpServer(handler http.Handler, log *slog.Logger) *http.Server {
 // startTURN relays for this server's clients: to its SFU, and to public
 // addresses.
 func (s *server) startTURN(config configs.Config, secret []byte, log *slog.Logger, registry *prometheus.Registry) (*turn.Server, error) {
+	s.signs = secret
 	out := turn.Config{
 		Listeners: []turn.Listener{
 			{Listener: s.port.TURNTCP(), Transport: turn.TCP},
 			{Listener: s.port.TURNTLS(), Transport: turn.TLS},
 		},
-		Credentials: turn.Credentials{Secrets: [][]byte{secret}}, Advertise: config.Advertise,
+		Credentials: relayCredentials(config.TURN, secret), Grace: relayGrace(config.TURN), Advertise: config.Advertise,
 		RelayPortLow: config.TURN.RelayPorts.Low, RelayPortHigh: config.TURN.RelayPorts.High,
-		Limits: turn.Limits{AllocationsPerUser: config.TURN.AllocationsPerUser, Allocations: config.TURN.Allocations},
+		Rules: relayRules(config.TURN), Limits: relayLimits(config.TURN),
 		Logger: log, Registerer: registry,
 	}
 	if secure := s.port.TURNDTLS(); secure != nil {

@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -257,16 +258,16 @@ func TestANewCertificateTakesOver(t *testing.T) {
 		t.Errorf("at first %s is shown", got)
 	}
 	p.write(t, "second.example", time.Now().Add(time.Hour))
-	s.reload()
+	s.reload(slog.New(slog.DiscardHandler))
 	if got := shown(); got != "second.example" {
 		t.Errorf("after the change %s is shown", got)
 	}
 	p.write(t, "third.example", time.Now().Add(-time.Hour))
-	s.reload()
+	s.reload(slog.New(slog.DiscardHandler))
 	if err := os.WriteFile(p.key, []byte("no key"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.reload()
+	s.reload(slog.New(slog.DiscardHandler))
 	if got := shown(); got != "second.example" {
 		t.Errorf("after bad ones %s is shown", got)
 	}
