@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
+
 	"github.com/hiroba-rtc/hiroba/configs"
 	"github.com/hiroba-rtc/hiroba/signaling/auth"
 )
@@ -65,4 +67,24 @@ func TestPageSaysWhatToDoAboutItsConnection(t *testing.T) {
 			t.Errorf("the legs are %v", states)
 		}
 	})
+}
+
+// Over HTTPS, with a relay inside of TLS.
+func TestPageTestsItsConnectionOverTLS(t *testing.T) {
+	_, url, _ := runSecureServer(t, func(c *configs.Config) {
+		overSFU(c)
+		c.Access = configs.AccessOpen
+	})
+	url = strings.Replace(url, "localhost", "first.example", 1)
+	b := launchBrowser(t, append(browserOptions(t),
+		// For STUN it asks with a dot behind the name.
+		chromedp.Flag("host-resolver-rules", "MAP first.example 127.0.0.1, MAP first.example. 127.0.0.1"),
+		chromedp.Flag("ignore-certificate-errors", true)))
+	ann := b.open("Ann", url+"/r/tea", "")
+	ann.join("Ann")
+	for leg, state := range ann.testConnection() {
+		if state != "works" {
+			t.Errorf("%s: %q; that it works was expected", leg, state)
+		}
+	}
 }

@@ -45,14 +45,19 @@ export async function connectsToSFU(open, room, protocol, signal) {
 export function findsAddress(server, signal) {
   const pc = connection({ iceServers: [server] }, signal);
   pc.createDataChannel('test');
+  // The server may be out of reach from some of our networks, such as those of
+  // the other IP version; it has to answer on one.
+  let networks = 0;
+  let silent = 0;
   return new Promise((resolve, reject) => {
-    /** @type {HirobaError | undefined} */
-    let failed;
-    pc.onicecandidateerror = (event) => { failed = refusal(/** @type {RTCPeerConnectionIceErrorEvent} */ (event)); };
+    pc.onicecandidateerror = () => { silent++; };
     pc.onicecandidate = ({ candidate }) => {
       if (candidate?.type === 'srflx') return resolve(candidate.address ?? '');
+      if (candidate?.type === 'host' && candidate.protocol === 'udp') networks++;
+      if (candidate !== null) return;
       // An address that is the browser's own anyway is no candidate of its own.
-      if (candidate === null) failed ? reject(failed) : resolve('');
+      if (silent > 0 && silent >= networks) reject(unreachable());
+      else resolve('');
     };
     signal.addEventListener('abort', () => reject(unreachable()));
     pc.setLocalDescription().catch(reject);
@@ -77,12 +82,14 @@ export async function relays(server, signal) {
   there.ondatachannel = (event) => {
     event.channel.onmessage = ({ data }) => event.channel.send(data);
   };
+  /** What the server said of one of our networks; others may do. @type {HirobaError | undefined} */
+  let full;
   /** @type {Promise<never>} */
   const refused = new Promise((_, reject) => {
     here.onicecandidateerror = (event) => {
       const error = refusal(/** @type {RTCPeerConnectionIceErrorEvent} */ (event));
-      // One address of several may lead nowhere; a word of the server counts.
-      if (error.code !== 'MEDIA_UNREACHABLE') reject(error);
+      if (error.code === 'ACCESS_DENIED') reject(error);
+      else if (error.code === 'ROOM_FULL') full = error;
     };
   });
   refused.catch(() => {}); // it may come while nobody waits yet
@@ -94,6 +101,8 @@ export async function relays(server, signal) {
     await Promise.race([opens(channel, signal), refused]);
     await Promise.race([echoes(channel, signal), refused]);
     return String(server.urls);
+  } catch (error) {
+    throw full ?? error;
   } finally {
     here.close();
     there.close();

@@ -106,8 +106,7 @@ export async function diagnose(options = {}) {
     if (stun) legs.push(attempt('stun-udp', (bound) => findsAddress(stun, bound)));
     else skip('not-offered', '', 'stun-udp');
     for (const [leg, like] of RELAYS) {
-      const relay = urlsLike(servers, like)[0];
-      if (relay) legs.push(attempt(leg, (bound) => relays(relay, bound)));
+      if (urlsLike(servers, like).length > 0) legs.push(attempt(leg, (bound) => relaysFor(opened, like, bound)));
       else skip('not-offered', '', leg);
     }
     await Promise.all(legs);
@@ -139,11 +138,30 @@ async function attemptLeg(leg, run, { timeoutMs, signal }) {
   } catch (thrown) {
     const error = asHirobaError(thrown, 'INTERNAL', String(thrown));
     if (error.code === 'UNSUPPORTED') return { leg, state: 'not-offered', ms: 0, detail: error.message };
-    return { leg, state: 'fails', ms: took(), cause: stop.signal.aborted ? 'silent' : causeOf(error), detail: error.message };
+    return { leg, state: 'fails', ms: took(), cause: stop.signal.aborted && error.code !== 'ROOM_FULL' ? 'silent' : causeOf(error), detail: error.message };
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', abort);
     abort(); // what the leg still holds
+  }
+}
+
+/**
+ * Tries a relay with credentials of its own: a browser makes an allocation from
+ * each of its networks, and the server gives only so many to one user.
+ *
+ * @param {() => Promise<Link>} open
+ * @param {RegExp} like
+ * @param {AbortSignal} signal
+ */
+async function relaysFor(open, like, signal) {
+  const link = await open();
+  try {
+    const [server] = urlsLike(link.welcome.iceServers ?? [], like);
+    if (!server) throw new HirobaError('UNSUPPORTED', 'The server offers none.');
+    return await relays(server, signal);
+  } finally {
+    link.close();
   }
 }
 
