@@ -91,6 +91,9 @@ func startWith(config configs.Config, log *slog.Logger, assemble func(*server, c
 			s.failed <- fmt.Errorf("serving HTTP: %w", err)
 		}
 	})
+	if authority, ok := s.certs.(*certificate.ACME); ok {
+		authority.Begin() // now that it can call back
+	}
 	log.Info("serving", "version", version, "host", config.Host, "port", s.port.Port())
 	return s, nil
 }

@@ -57,12 +57,13 @@ type ACME struct {
 	config  ACMEConfig
 	manager *autocert.Manager
 	counts  *counts
+	ctx     context.Context // of all that is asked
 	cancel  context.CancelFunc
 	asking  sync.WaitGroup
 	ready   []atomic.Bool // by domain; whether its certificate is in memory
 }
 
-// NewACME begins to ask for certificates. It does not wait for them: the
+// NewACME makes a place for certificates. It asks for none until Begin: the
 // authority calls back, so the server has to listen first.
 func NewACME(config ACMEConfig) (*ACME, error) {
 	err := os.MkdirAll(config.Directory, 0o700)
@@ -72,7 +73,7 @@ func NewACME(config ACMEConfig) (*ACME, error) {
 	if err != nil {
 		return nil, fmt.Errorf("certificate: there is no place to keep keys: %w", err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background()) // ends with Close
 	client := http.Client{Timeout: time.Minute}
 	if config.Client != nil {
 		client = *config.Client
@@ -83,7 +84,7 @@ func NewACME(config ACMEConfig) (*ACME, error) {
 		url = autocert.DefaultACMEDirectory
 	}
 	a := &ACME{
-		config: config, counts: newCounts(config.Registerer), cancel: cancel,
+		config: config, counts: newCounts(config.Registerer), ctx: ctx, cancel: cancel,
 		ready: make([]atomic.Bool, len(config.Domains)),
 		manager: &autocert.Manager{
 			Prompt:     autocert.AcceptTOS,
@@ -94,10 +95,15 @@ func NewACME(config ACMEConfig) (*ACME, error) {
 		},
 	}
 	a.manager.HTTPHandler(nil) // HTTP-01 as well; see Challenges
-	for i := range config.Domains {
-		a.asking.Go(func() { a.obtain(ctx, i) })
-	}
 	return a, nil
+}
+
+// Begin asks for certificates, and renews them, until Close. It does not wait
+// for them. It is called once.
+func (a *ACME) Begin() {
+	for i := range a.config.Domains {
+		a.asking.Go(func() { a.obtain(a.ctx, i) })
+	}
 }
 
 // Challenges answers the authority over plain HTTP (HTTP-01, RFC 8555, section

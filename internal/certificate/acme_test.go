@@ -162,6 +162,7 @@ func newSite(t *testing.T, protocols ...string) (s *site, begin func(url string,
 			t.Fatal(err)
 		}
 		close(begun)
+		s.Begin()
 		t.Cleanup(s.ACME.Close)
 	}
 }
