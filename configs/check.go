@@ -47,14 +47,14 @@ func (l *loader) checkAccess() {
 	}
 }
 
-// checkRelay wants a secret of a relay that others can reach: with a random one
-// nobody could use it.
+// checkRelay wants a secret or users of a relay that others can reach: with a
+// random secret alone nobody could use it.
 func (l *loader) checkRelay() {
 	c := l.config
-	if l.sound("host", "turn.secret") && !c.Host.IsLoopback() && c.TURN.Secret == "" {
+	if l.sound("host", "turn.secret", "turn.users") && !c.Host.IsLoopback() && c.TURN.Secret == "" && c.TURN.Users == "" {
 		l.problem(&Problem{l.source("host", "domain"), "turn.secret", fmt.Sprintf(
-			"host is %s, which others can reach, but there is no turn.secret; set it (%s) to 16 characters or more "+
-				"that whoever hands out credentials has as well (openssl rand -hex 32 makes a good one), or keep host: 127.0.0.1",
+			"host is %s, which others can reach, but there are neither turn.secret nor turn.users; set turn.secret (%s) to 16 characters or more "+
+				"that whoever hands out credentials has as well (openssl rand -hex 32 makes a good one), name turn.users, or keep host: 127.0.0.1",
 			c.Host, envPrefix+"TURN_SECRET")})
 	}
 }

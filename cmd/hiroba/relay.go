@@ -43,7 +43,7 @@ func (c *relayCommand) Run(ctx context.Context) error {
 		return fmt.Errorf("the configuration cannot be used:\n%w", err)
 	}
 	random := config.TURN.Secret == ""
-	if random { // on loopback alone
+	if random { // on loopback, or beside users
 		config.TURN.Secret = configs.Secret(rand.Text())
 	}
 	log := newLogger(os.Stderr, config.Log)
@@ -53,7 +53,7 @@ func (c *relayCommand) Run(ctx context.Context) error {
 	}
 	server.read = read
 	return server.run(ctx, config.ShutdownTimeout, log, func() {
-		greetRelay(os.Stdout, config, server.port.Port(), random, time.Now())
+		greetRelay(os.Stdout, config, server.port.Port(), random && config.Host.IsLoopback(), time.Now())
 	})
 }
 

@@ -141,6 +141,12 @@ func TestARelayNeedsASecretInTheOpen(t *testing.T) {
 		t.Errorf("it says %s, and ends with %v", out, err)
 	}
 
+	// Users will do.
+	command = program(t, []string{"HIROBA_TURN_USERS=ann:a word of hers"}, "turn", "--host=0.0.0.0", "--port=0", "--turn-relay-ports=1-2", "--log-level=wrong")
+	if out, err := command.CombinedOutput(); err == nil || strings.Contains(string(out), "turn.secret") {
+		t.Errorf("with users it says %s, and ends with %v", out, err)
+	}
+
 	command = program(t, nil, "turn", "--port=0")
 	stdout, err := command.StdoutPipe()
 	if err != nil {

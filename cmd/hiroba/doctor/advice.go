@@ -130,7 +130,7 @@ func adviseTURN(r Result, s situation) []string {
 	case r.Cause == Quota:
 		return []string{"The TURN server is full: raise turn.allocations, or turn.allocations_per_user."}
 	case r.Cause == Relaying:
-		return []string{"Allocations are made, and no packet comes through them: open the UDP ports of turn.relay_ports to the server, set advertise to its public address, and look at hiroba_turn_refusals_total for what the policy denies."}
+		return []string{"Allocations are made, and no packet comes through them: open the UDP ports of turn.relay_ports to the server, set advertise to its public address, and look at hiroba_turn_denials_total, which counts by rule what was denied (turn.allow, turn.deny)."}
 	case r.Cause == Certificate:
 		return []string{fmt.Sprintf("The certificate at %s is not good for this name: give the TURN server one that is, which is often that of the page.", r.Target)}
 	case r.Cause == NoTLS:
