@@ -289,6 +289,7 @@ func TestTheServerAPIAsDocumented(t *testing.T) {
 	ann.until("two frames", func() bool {
 		return len(ann.frames) == 2 && ann.frames[0].GetFrom() == "kettle" && string(ann.frames[1].GetPayload()) == "99"
 	})
+	doc.run("/v1/ice", "", `{"iceServers":[{"urls":["stun:localhost:`, `"username":"`)
 	doc.run("nowhere", "", `"not_found"`, `There is no room \"nowhere\"`, "curl says 22")
 	doc.javaScript(string(text), ann)
 	doc.run("RemovePeer", "", `{}`)

@@ -163,13 +163,14 @@ func (s *server) assemble(config configs.Config, log *slog.Logger, registry *pro
 		return err
 	}
 	s.rooms = room.NewRooms(s.roomConfig(config, keys))
+	ice := iceServers(config, s.port.Port(), secret)
 	s.service = signaling.NewService(signaling.Config{
 		Limits:     limits(config.Limits),
 		Keys:       keys,
 		Anonymous:  anonymous(config),
 		Heartbeat:  config.Heartbeat,
 		Detached:   config.Session.Detached,
-		ICEServers: iceServers(config, s.port.Port(), secret),
+		ICEServers: ice,
 		Rooms:      s.rooms,
 		Tracks:     config.Limits.Tracks,
 		Media:      media{s.sfu},
@@ -181,6 +182,7 @@ func (s *server) assemble(config configs.Config, log *slog.Logger, registry *pro
 	s.calls = rpc.New(s.service)
 	s.api = api.New(api.Config{
 		Rooms: s.rooms, Keys: keys, Open: isForOwnMachine(config), Data: media{s.sfu},
+		ICEServers:   func(host, user string) []*protocol.IceServer { return ice(signaling.Caller{Host: host}, user) },
 		MessageBytes: config.Limits.MessageBytes, RequestsPerSecond: config.Limits.RequestsPerSecond,
 		Logger: log, Registerer: registry,
 	})

@@ -126,6 +126,19 @@ func TestEverythingOverTLS(t *testing.T) {
 			}
 		})
 	}
+	t.Run("servers for ICE", func(t *testing.T) {
+		response, err := p.speaking(t, 2).Get(url + "/v1/ice")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		for _, want := range []string{"turn:localhost:%d?transport=udp", "turns:localhost:%d?transport=tcp", "turns:localhost:%d?transport=udp"} {
+			if want := fmt.Sprintf(want, s.port.Port()); !strings.Contains(string(body), `"`+want+`"`) {
+				t.Errorf("no %s in %s, %v", want, body, err)
+			}
+		}
+	})
 	t.Run("WebSocket", func(t *testing.T) {
 		dialer := websocket.Dialer{Subprotocols: []string{protocol.JSON.Subprotocol()}, TLSClientConfig: &tls.Config{RootCAs: p.roots}}
 		conn, _, err := dialer.Dial("wss"+strings.TrimPrefix(url, "https")+"/v1/signal", nil)

@@ -1,6 +1,6 @@
 // Package api is what a back end asks of rooms and peers: the RoomService of
-// signaling/protocol/rooms.proto over gRPC, gRPC-Web and JSON, and a room's
-// events as server-sent events for dashboards. docs/api.md tells the story.
+// signaling/protocol/rooms.proto over gRPC, gRPC-Web and JSON, a room's events
+// as server-sent events for dashboards, and the servers for ICE. docs/api.md tells the story.
 package api
 
 import (
@@ -51,6 +51,9 @@ type Config struct {
 	// only its own machine reaches.
 	Open bool
 	Data Data
+	// ICEServers gives STUN and TURN for a user, by the name or address under
+	// which the caller found this server; nil for none.
+	ICEServers func(host, user string) []*protocol.IceServer
 	// MessageBytes bounds the text of a message.
 	MessageBytes int
 	// RequestsPerSecond bounds how often one address calls; four times as many
@@ -104,8 +107,9 @@ func (a *API) Register(mux *http.ServeMux) {
 	mux.Handle(path, a.serve(calls, func(w http.ResponseWriter, r *http.Request, err *protocol.Error) {
 		_ = failures.Write(w, r, refused(err)) // whoever does not read it is gone
 	}))
-	mux.Handle("GET /v1/rooms/{room}/events", a.serve(http.HandlerFunc(a.events),
-		func(w http.ResponseWriter, _ *http.Request, err *protocol.Error) { transport.Refuse(w, err) }))
+	refuse := func(w http.ResponseWriter, _ *http.Request, err *protocol.Error) { transport.Refuse(w, err) }
+	mux.Handle("GET /v1/rooms/{room}/events", a.serve(http.HandlerFunc(a.events), refuse))
+	mux.Handle("GET /v1/ice", a.serve(http.HandlerFunc(a.ice), refuse))
 }
 
 // serve gives each request its line, and holds Close back until it is
