@@ -93,6 +93,16 @@ web/interop/node_modules/.package-lock.json: web/interop/package-lock.json
 	npm ci --prefix web/interop
 	@touch $@
 
+.PHONY: turn-interop
+turn-interop: ## relay with coturn's client over every transport, losing nothing (Debian: coturn)
+	@.ci/setup go
+	HIROBA_TURN_INTEROP=1 go test -count=1 -v -timeout 10m -run '^TestCoturnClients$$' ./turn
+
+.PHONY: turn-bench
+turn-bench: ## compare what relaying costs here and in coturn (Linux; Debian: coturn); HIROBA_TURN_ROUNDS is how often
+	@.ci/setup go
+	HIROBA_TURN_BENCH=1 go test -count=1 -v -timeout 30m -run '^TestCostBesideCoturn$$' ./turn
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (30s) each
 	@FUZZTIME=$(or $(FUZZTIME),30s) .ci/fuzz

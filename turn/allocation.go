@@ -148,6 +148,9 @@ func (s *Server) begin(a *allocation) bool {
 	if s.config.Began != nil {
 		s.config.Began(a.tell())
 	}
+	if a.from.stream != nil && a.from.stream.isOver() { // it ended meanwhile
+		s.end(a, EndedByLink)
+	}
 	return true
 }
 

@@ -99,7 +99,7 @@ type flow struct {
 	packets, bytes prometheus.Counter
 }
 
-func newCounts(registerer prometheus.Registerer, groups []*udp.Group) *counts {
+func newCounts(registerer prometheus.Registerer, groups []*loop) *counts {
 	factory := promauto.With(registerer)
 	packets := factory.NewCounterVec(prometheus.CounterOpts{
 		Name: "hiroba_turn_relayed_packets_total",

@@ -329,11 +329,3 @@ func (s *Server) relayPorts(even bool) iter.Seq[uint16] {
 		}
 	}
 }
-
-// readRelays serves the relays of a group until it is closed.
-func (s *Server) readRelays(group *udp.Group) {
-	out := s.newOutlet()
-	group.Run(func(owner any, datagrams []udp.Datagram) {
-		out.fromPeers(s.now(), owner.(*relay), datagrams)
-	}, out.flush)
-}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hiroba-rtc/hiroba/internal/limit"
+	"github.com/hiroba-rtc/hiroba/internal/udp"
 )
 
 const (
@@ -30,7 +31,7 @@ const (
 // stream is a connection of one client: over TCP or TLS, a stream of messages,
 // over DTLS, each read and write is one.
 //
-// One goroutine reads it. What is for the client is collected, and written by
+// A loop reads it with many others, or a goroutine of its own. What is for the client is collected, and written by
 // whoever collected it when that cannot wait for the client, else by a goroutine
 // that lives for as long as something waits.
 type stream struct {
@@ -45,6 +46,11 @@ type stream struct {
 
 	deadline sync.Mutex // guards the read deadline together with client
 	extended time.Time
+
+	watching sync.Mutex // guards watched
+	watched  *udp.Watch // nil: a goroutine reads it
+	partial  []byte     // of a message that has not come whole, the loop's
+	ended    sync.Once
 
 	mu      sync.Mutex // guards the fields below
 	waiting []byte     // whole messages
@@ -99,6 +105,9 @@ func (s *stream) extend(a *allocation) {
 		wait = s.server.timeouts.silence
 	}
 	s.extended = now
+	if s.isWatched() {
+		return // see late
+	}
 	// An error means that the connection is closed, which the reader learns.
 	_ = s.SetReadDeadline(now.Add(wait))
 }
@@ -115,6 +124,52 @@ func (s *stream) heard() {
 	if due {
 		s.extend(a)
 	}
+}
+
+// late reports whether a connection that a loop reads was silent for too long.
+func (s *stream) late(now time.Time) bool {
+	if !s.isWatched() {
+		return false
+	}
+	wait := s.server.timeouts.allocate
+	if s.client.Load() != nil {
+		wait = s.server.timeouts.silence
+	}
+	s.deadline.Lock()
+	defer s.deadline.Unlock()
+	return now.Sub(s.extended) > wait
+}
+
+func (s *stream) isWatched() bool {
+	s.watching.Lock()
+	defer s.watching.Unlock()
+	return s.watched != nil
+}
+
+// unwatch has no loop read the connection any more.
+func (s *stream) unwatch() {
+	s.watching.Lock()
+	defer s.watching.Unlock()
+	if s.watched != nil {
+		s.watched.Close()
+		s.watched = nil
+	}
+}
+
+// resumed is a connection of which something was read before.
+type resumed struct {
+	net.Conn
+	before []byte
+}
+
+// Read returns what was read before first.
+func (r *resumed) Read(b []byte) (int, error) {
+	if len(r.before) == 0 {
+		return r.Conn.Read(b)
+	}
+	n := copy(b, r.before)
+	r.before = r.before[n:]
+	return n, nil
 }
 
 // read serves the connection until it ends.
@@ -241,6 +296,7 @@ func (s *stream) fits() bool {
 // drain writes until nothing waits. It is called with mu held, by who set
 // writing, and unlocks it. Inline, it leaves what does not fit to a goroutine.
 func (s *stream) drain(inline bool) {
+	var failed error
 	for first := true; len(s.waiting) > 0 && !s.closed; first = false {
 		if inline && !first && !s.fits() {
 			s.server.loops.Go(func() {
@@ -260,11 +316,10 @@ func (s *stream) drain(inline bool) {
 			s.spare = out[:0]
 		}
 		if err != nil {
-			s.closed = true
+			s.closed, failed = true, err
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				s.notReading.Store(true)
 			}
-			_ = s.Conn.Close()
 		}
 	}
 	s.writing = false
@@ -275,6 +330,14 @@ func (s *stream) drain(inline bool) {
 		}
 	}
 	s.mu.Unlock()
+	if failed == nil {
+		return
+	}
+	if s.isWatched() {
+		s.over(net.ErrClosed)
+	} else {
+		_ = s.Conn.Close() // which its reader notices
+	}
 }
 
 // write gives messages to the connection.
@@ -364,23 +427,42 @@ func (s *Server) welcome(conn net.Conn, transport Transport) {
 	s.loops.Add(1)
 	s.mu.Unlock()
 	s.counts.connections.Inc()
+	if s.groups[int(s.opened.Add(1))%len(s.groups)].watch(st) {
+		s.loops.Done()
+		return
+	}
 	go func() {
 		defer s.loops.Done()
-		err := st.read()
-		if reason := st.closeReason(err); reason != "" {
-			s.counts.refused(reason)
-		}
-		st.mu.Lock()
-		st.closed = true
-		st.mu.Unlock()
-		_ = conn.Close()
-		if a := st.client.Load(); a != nil {
-			s.end(a, EndedByLink)
+		st.over(st.read())
+	}()
+}
+
+// over ends a connection, once.
+func (s *stream) over(err error) {
+	s.ended.Do(func() {
+		server := s.server
+		if reason := s.closeReason(err); reason != "" {
+			server.counts.refused(reason)
 		}
 		s.mu.Lock()
-		delete(s.streams, st)
+		s.closed = true
 		s.mu.Unlock()
-		s.counts.connections.Dec()
-		s.sources.Give(source)
-	}()
+		s.unwatch()
+		_ = s.Conn.Close()
+		if a := s.client.Load(); a != nil {
+			server.end(a, EndedByLink)
+		}
+		server.mu.Lock()
+		delete(server.streams, s)
+		server.mu.Unlock()
+		server.counts.connections.Dec()
+		server.sources.Give(limit.Network(s.from.addr.Addr()))
+	})
+}
+
+// isOver reports whether the connection has ended.
+func (s *stream) isOver() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
 }

@@ -38,7 +38,7 @@ type Server struct {
 
 	fronts []*front
 	locals []netip.Addr // of the fronts
-	groups []*udp.Group // of the relays' sockets
+	groups []*loop
 	opened atomic.Uint32
 
 	outlets sync.Pool // of *outlet, for what the SFU sends
@@ -96,7 +96,7 @@ func start(config Config, timeouts streamTimeouts, now func() time.Time) (*Serve
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("turn: %w", err), s.closeGroups())
 		}
-		s.groups = append(s.groups, group)
+		s.groups = append(s.groups, &loop{Group: group, buffer: make([]byte, loopBuffer)})
 	}
 	s.counts = newCounts(config.Registerer, s.groups)
 
@@ -104,7 +104,8 @@ func start(config Config, timeouts streamTimeouts, now func() time.Time) (*Serve
 		in.Divert(&outward{server: s, from: canonical(in.Addr())})
 	}
 	for _, group := range s.groups {
-		s.loops.Go(func() { s.readRelays(group) })
+		group.in = newIntake(s)
+		s.loops.Go(group.run)
 	}
 	for _, f := range s.fronts {
 		s.loops.Go(f.read)
@@ -124,6 +125,7 @@ func (s *Server) tick() {
 		select {
 		case <-ticker.C:
 			s.sweep(s.now())
+			s.overdue(time.Now())
 		case <-s.stop:
 			return
 		}
@@ -211,8 +213,10 @@ func (s *Server) Close() error {
 		s.end(a, EndedByClose)
 	}
 	for st := range streams {
-		if err := st.Conn.Close(); !errors.Is(err, net.ErrClosed) { // the client may have been faster
-			errs = append(errs, err)
+		if st.isWatched() {
+			st.over(net.ErrClosed)
+		} else {
+			_ = st.Conn.Close() // which its reader notices; the client may have been faster
 		}
 	}
 	s.connections.close()

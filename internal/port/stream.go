@@ -35,6 +35,14 @@ func (s *stream) Read(b []byte) (int, error) {
 	return n, nil
 }
 
+// Peeked returns the peeked bytes, once, for who goes on to read the connection
+// below.
+func (s *stream) Peeked() []byte {
+	peeked := s.peeked
+	s.peeked = nil
+	return peeked
+}
+
 // WriteTo is what io.Copy calls; without it the one of *net.TCPConn would skip
 // the peeked bytes.
 func (s *stream) WriteTo(w io.Writer) (int64, error) {

@@ -26,16 +26,21 @@ type groupSystem struct {
 	ready  int
 
 	mu     sync.Mutex // guards the fields below
-	places []*Member  // as the events name them; nil: free
+	places []place    // as the events name them
 	free   []int32
 	age    []int32 // of each place, so that a late event finds nobody else's socket
 	closed bool
 }
 
+// place is whose an event is; neither: it is free.
+type place struct {
+	member *Member
+	watch  *Watch
+}
+
 // memberSystem is a socket by its number.
 type memberSystem struct {
 	place int32
-	age   int32
 
 	mu           sync.RWMutex // held while fd is used, so that its number is not somebody else's
 	fd           int          // -1 once closed
@@ -99,7 +104,7 @@ func (g *Group) bind(m *Member, addr netip.AddrPort) error {
 	if _, err := unix.GetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_SEGMENT); err != nil {
 		m.system.segmentation.never()
 	}
-	if err := g.system.add(m); err != nil {
+	if m.system.place, _, err = g.system.add(place{member: m}, fd); err != nil {
 		_ = unix.Close(fd)
 		return err
 	}
@@ -118,46 +123,43 @@ func sockaddr(addr netip.AddrPort) unix.Sockaddr {
 	return a
 }
 
-// add gives a member a place, and waits for what comes to it.
-func (s *groupSystem) add(m *Member) error {
+// add gives a place, and waits for what comes to a socket.
+func (s *groupSystem) add(to place, fd int) (at, age int32, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return net.ErrClosed
+		return 0, 0, net.ErrClosed
 	}
 	if n := len(s.free); n > 0 {
-		m.system.place, s.free = s.free[n-1], s.free[:n-1]
+		at, s.free = s.free[n-1], s.free[:n-1]
 	} else {
-		m.system.place = int32(len(s.places))
-		s.places, s.age = append(s.places, nil), append(s.age, 0)
+		at = int32(len(s.places))
+		s.places, s.age = append(s.places, place{}), append(s.age, 0)
 	}
-	place := m.system.place
-	m.system.age = s.age[place]
-	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: place, Pad: m.system.age}
-	if err := unix.EpollCtl(s.poll, unix.EPOLL_CTL_ADD, m.system.fd, &event); err != nil {
-		s.free = append(s.free, place)
-		return os.NewSyscallError("epoll_ctl", err)
+	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET, Fd: at, Pad: s.age[at]}
+	if err := unix.EpollCtl(s.poll, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
+		s.free = append(s.free, at)
+		return 0, 0, os.NewSyscallError("epoll_ctl", err)
 	}
-	s.places[place] = m
-	return nil
+	s.places[at] = to
+	return at, s.age[at], nil
 }
 
-// remove gives the place of a member back. Closing its socket ended the wait.
-func (s *groupSystem) remove(m *Member) {
+// remove gives a place back. Closing its socket ends the wait.
+func (s *groupSystem) remove(at int32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	place := m.system.place
-	s.places[place] = nil
-	s.age[place]++
-	s.free = append(s.free, place)
+	s.places[at] = place{}
+	s.age[at]++
+	s.free = append(s.free, at)
 }
 
-// at is the member that an event tells of, or nil if it was closed meanwhile.
-func (s *groupSystem) at(event *unix.EpollEvent) *Member {
+// at is whose an event is; nobody's if it was closed meanwhile.
+func (s *groupSystem) at(event *unix.EpollEvent) place {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.age[event.Fd] != event.Pad {
-		return nil
+		return place{}
 	}
 	return s.places[event.Fd]
 }
@@ -171,12 +173,14 @@ func (g *Group) run(handle func(owner any, datagrams []Datagram), drained func()
 		for {
 			s.look()
 			for i := range s.ready {
-				if m := s.at(&s.events[i]); m != nil {
-					for m.receive() {
-						handle(m.owner, s.reader.datagrams)
-						if s.intake.used < readBatch {
-							break
-						}
+				to := s.at(&s.events[i])
+				if to.watch != nil {
+					to.watch.ready(s.events[i].Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0)
+				}
+				for m := to.member; m != nil && m.receive(); {
+					handle(m.owner, s.reader.datagrams)
+					if s.intake.used < readBatch {
+						break
 					}
 				}
 			}
@@ -238,7 +242,7 @@ func (m *Member) close() error {
 	}
 	err := unix.Close(m.system.fd)
 	m.system.fd = -1
-	m.group.system.remove(m)
+	m.group.system.remove(m.system.place)
 	return err
 }
 
@@ -265,9 +269,9 @@ func (g *Group) close() error {
 	s.mu.Lock()
 	s.closed = true
 	var open []*Member
-	for _, m := range s.places {
-		if m != nil {
-			open = append(open, m)
+	for _, p := range s.places {
+		if p.member != nil {
+			open = append(open, p.member)
 		}
 	}
 	s.mu.Unlock()
