@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"context"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -67,7 +68,7 @@ func (c *connection) begin(offer *sdp.Offer) error {
 	}
 	transport, err := dtls.New(dtls.Config{
 		Identity: c.peer.sfu.identity, Client: offer.Active, Remote: described,
-		Send: c.ice.Send, LoggerFactory: c.peer.sfu.config.LoggerFactory,
+		Send: c.ice.Send, Opened: c.opened, LoggerFactory: c.peer.sfu.config.LoggerFactory,
 	})
 	if err != nil {
 		return err
@@ -78,7 +79,7 @@ func (c *connection) begin(offer *sdp.Offer) error {
 	return nil
 }
 
-// run is the connection's life from the handshake on.
+// run is the handshake.
 func (c *connection) run(transport *dtls.Transport, client bool) {
 	if client {
 		select {
@@ -100,9 +101,15 @@ func (c *connection) run(transport *dtls.Transport, client bool) {
 	}
 	c.established.Store(true)
 	c.peer.connectionChanged()
-	c.peer.data.run(c.ctx, transport.Conn())
-	c.ended.Store(true)
-	c.peer.connectionChanged()
+}
+
+// opened is told by DTLS that the client says something over it.
+func (c *connection) opened(conn net.Conn) {
+	c.loops.Go(func() {
+		c.peer.data.run(c.ctx, conn)
+		c.ended.Store(true)
+		c.peer.connectionChanged()
+	})
 }
 
 // open makes use of the keys.

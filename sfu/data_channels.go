@@ -40,7 +40,7 @@ func (d *data) agree(theirs []byte) (ours []byte, err error) {
 // association (RFC 8261) only when the client sends something: most memory of a
 // client that has none would be that.
 func (d *data) run(ctx context.Context, conn net.Conn) {
-	first := make([]byte, dataDatagram)
+	first := make([]byte, firstDatagram)
 	n, err := conn.Read(first)
 	if err != nil {
 		return
@@ -74,8 +74,8 @@ func (d *data) associate(conn net.Conn) (*sctp.Association, error) {
 	return sctp.ServerWithOptions(sctp.WithNetConn(conn), log, sctp.WithMTU(sctpMTU))
 }
 
-// dataDatagram is the largest datagram that SCTP is read in.
-const dataDatagram = 8 << 10
+// firstDatagram is the largest that an association begins with.
+const firstDatagram = 2 << 10
 
 // peeked is a connection whose first datagram was read already.
 type peeked struct {

@@ -299,7 +299,11 @@ func (w *warpClient) use(keys srtp.Keys, ours []byte, theirs, topic string, soon
 	if !soon {
 		<-heard
 	}
-	options := []sctp.ClientOption{sctp.WithNetConn(w.transport.Conn()), sctp.WithLoggerFactory(quiet3rd)}
+	conn, err := w.transport.Open()
+	if err != nil {
+		return err
+	}
+	options := []sctp.ClientOption{sctp.WithNetConn(conn), sctp.WithLoggerFactory(quiet3rd)}
 	if w.snap {
 		init, err := base64.StdEncoding.DecodeString(theirs)
 		if err != nil {

@@ -18,6 +18,7 @@ const (
 
 	// Record types (RFC 6347, 4.1).
 	recordChangeCipherSpec  = 20
+	recordAlert             = 21
 	recordHandshake         = 22
 	recordApplicationData   = 23
 	shortestHandshakeRecord = 13

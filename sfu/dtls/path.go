@@ -2,6 +2,7 @@ package dtls
 
 import (
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/transport/v4/packetio"
@@ -16,6 +17,7 @@ const pathBytes = 1 << 20
 type path struct {
 	waiting *packetio.Buffer
 	send    func([]byte)
+	muted   atomic.Bool
 }
 
 func newPath(send func([]byte)) *path {
@@ -38,9 +40,14 @@ func (p *path) ReadFrom(into []byte) (int, net.Addr, error) {
 
 // WriteTo sends a datagram.
 func (p *path) WriteTo(datagram []byte, _ net.Addr) (int, error) {
-	p.send(datagram)
+	if !p.muted.Load() {
+		p.send(datagram)
+	}
 	return len(datagram), nil
 }
+
+// mute has nothing sent any more.
+func (p *path) mute() { p.muted.Store(true) }
 
 // Close ends reading.
 func (p *path) Close() error { return p.waiting.Close() }

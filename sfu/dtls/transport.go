@@ -1,6 +1,7 @@
 package dtls
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -40,26 +41,44 @@ type Config struct {
 	Remote []Fingerprint
 	// Send sends one datagram to the client. It must not block.
 	Send func(datagram []byte) error
+	// Opened is called when the client first sends something after the handshake,
+	// with the connection to read it from. It must not block, and nothing of the
+	// Transport's be called in it. With nil, what the client sends is dropped.
+	Opened func(conn net.Conn)
 	// LoggerFactory takes the library's log.
 	LoggerFactory logging.LoggerFactory
 }
 
 // Transport is one DTLS connection. It is safe for concurrent use.
+//
+// The library keeps four goroutines and all messages of the handshake for a
+// connection. Most clients of a large room only receive media, and send nothing
+// over theirs: after the handshake it rests, which is to say there is only what
+// it can go on from, until the client sends something.
 type Transport struct {
-	config Config
-	path   *path
-	conn   *dtls.Conn
+	config  Config
+	options []dtls.Option
+	saying  sync.WaitGroup // what is sent again
 
 	mu     sync.Mutex // guards what follows
+	path   *path
+	conn   *dtls.Conn
 	flight flight
-	done   bool // this end has finished the handshake
+	done   bool        // this end has finished the handshake
+	rests  *dtls.State // what to go on from; nil unless it rests
+	early  [][]byte    // what came before it could be read, oldest first
+	closed bool
 }
+
+// maxEarly is how many datagrams are kept that come before this end has finished
+// the handshake.
+const maxEarly = 16
 
 // New makes a Transport. It has to be closed.
 func New(config Config) (*Transport, error) {
 	t := &Transport{config: config}
 	t.path = newPath(t.send)
-	shared := []dtls.Option{
+	t.options = []dtls.Option{
 		dtls.WithCertificates(config.Identity.certificate),
 		dtls.WithSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AEAD_AES_256_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80),
 		dtls.WithExtendedMasterSecret(dtls.RequireExtendedMasterSecret),
@@ -72,7 +91,7 @@ func New(config Config) (*Transport, error) {
 	var err error
 	if config.Client {
 		var options []dtls.ClientOption
-		for _, o := range shared {
+		for _, o := range t.options {
 			options = append(options, o)
 		}
 		t.conn, err = dtls.ClientWithOptions(t.path, t.path.LocalAddr(), options...)
@@ -82,7 +101,7 @@ func New(config Config) (*Transport, error) {
 			// ICE has made sure of the address (RFC 8842, 5.1): no cookie is needed.
 			dtls.WithInsecureSkipVerifyHello(true),
 		}
-		for _, o := range shared {
+		for _, o := range t.options {
 			options = append(options, o)
 		}
 		t.conn, err = dtls.ServerWithOptions(t.path, t.path.LocalAddr(), options...)
@@ -96,18 +115,70 @@ func New(config Config) (*Transport, error) {
 // Receive takes a datagram of the client's. It does not block: with too many
 // that wait, it is dropped, and reported as false.
 func (t *Transport) Receive(datagram []byte) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	switch {
+	case t.closed || len(datagram) == 0:
+		return false
 	case handshakes(datagram):
-		t.mu.Lock()
-		fresh := t.flight.received(datagram)
-		t.mu.Unlock()
-		if !fresh {
+		switch {
+		case !t.flight.received(datagram):
+			return true // it came before
+		case t.done:
+			// The client has not heard the end. Who receives may hold what sending needs.
+			again := t.flight.pending
+			t.saying.Go(func() { t.say(again) })
 			return true
 		}
-	case len(datagram) > 0 && datagram[0] == recordApplicationData:
-		t.finished()
+		return t.path.put(datagram)
+	case datagram[0] != recordApplicationData && datagram[0] != recordAlert:
+		return true // nothing that this end has a use for
+	case t.done:
+		if datagram[0] == recordApplicationData {
+			t.flight.finish() // it uses the keys, so it lacks nothing
+		}
+		return t.deliver(datagram)
+	case datagram[0] == recordAlert:
+		return t.path.put(datagram)
+	case len(t.early) == maxEarly:
+		return false
+	}
+	t.early = append(t.early, bytes.Clone(datagram))
+	return true
+}
+
+// say sends datagrams, which may be lost, as any.
+func (t *Transport) say(datagrams [][]byte) {
+	for _, datagram := range datagrams {
+		_ = t.config.Send(datagram)
+	}
+}
+
+// deliver has a datagram read, now that there is something to read. The caller
+// holds mu.
+func (t *Transport) deliver(datagram []byte) bool {
+	if t.rests != nil {
+		if t.config.Opened == nil || t.resume() != nil {
+			return false
+		}
+		t.config.Opened(t.conn)
 	}
 	return t.path.put(datagram)
+}
+
+// resume goes on from where it rested. The caller holds mu.
+func (t *Transport) resume() error {
+	path := newPath(t.send)
+	conn, err := dtls.ResumeWithOptions(t.rests, path, path.LocalAddr(), t.options...)
+	if err != nil {
+		return fmt.Errorf("dtls: going on after the handshake: %w", err)
+	}
+	t.path, t.conn, t.rests = path, conn, nil
+	for _, datagram := range t.early {
+		t.path.put(datagram)
+	}
+	t.early = nil
+	return nil
 }
 
 // Embedded takes what came in a check of the client's, a datagram of the
@@ -134,18 +205,7 @@ func (t *Transport) Repeat() {
 		pending = nil
 	}
 	t.mu.Unlock()
-	for _, datagram := range pending {
-		_ = t.config.Send(datagram) // lost, as any may be
-	}
-}
-
-// finished says that the client uses the keys, so that it lacks nothing.
-func (t *Transport) finished() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !t.flight.over && t.done {
-		t.flight.finish()
-	}
+	t.say(pending)
 }
 
 // send sends what the library writes. What cannot be sent is lost, as any may be
@@ -166,23 +226,73 @@ func (t *Transport) Handshake(ctx context.Context) (srtp.Keys, error) {
 	if err := t.conn.HandshakeContext(ctx); err != nil {
 		return srtp.Keys{}, fmt.Errorf("dtls: %w", err)
 	}
-	t.mu.Lock()
-	t.done = true
-	if t.config.Client { // it had the last word
-		t.flight.pending = nil
-	}
-	t.mu.Unlock()
 	chosen, ok := t.conn.SelectedSRTPProtectionProfile()
 	state, known := t.conn.ConnectionState()
 	profile, usable := profiles[chosen]
 	if !ok || !known || !usable {
 		return srtp.Keys{}, errors.New("dtls: the client takes none of the SRTP ciphers AES-GCM and AES-CM-HMAC-SHA1-80 (RFC 5764)")
 	}
-	return srtp.Export(&state, profile, t.config.Client)
+	keys, err := srtp.Export(&state, profile, t.config.Client)
+	if err != nil {
+		return srtp.Keys{}, err
+	}
+	return keys, t.rest(&state)
 }
 
-// Conn carries data once the handshake is done. It ends when the client says so.
-func (t *Transport) Conn() net.Conn { return t.conn }
+// rest ends what the handshake needed, and goes on if the client has begun to.
+func (t *Transport) rest(state *dtls.State) error {
+	t.path.mute() // the library would say goodbye
+	if err := t.conn.Close(); err != nil {
+		return fmt.Errorf("dtls: ending the handshake: %w", err)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return net.ErrClosed
+	}
+	t.done, t.rests = true, state
+	if t.config.Client { // it had the last word
+		t.flight.pending = nil
+	}
+	if len(t.early) == 0 || t.config.Opened == nil {
+		return nil
+	}
+	if err := t.resume(); err != nil {
+		return err
+	}
+	t.config.Opened(t.conn)
+	return nil
+}
 
-// Close tells the client and ends the connection.
-func (t *Transport) Close() error { return t.conn.Close() }
+// Open is the connection after the handshake for who has something to say first.
+// Opened is not called then.
+func (t *Transport) Open() (net.Conn, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.rests != nil {
+		if err := t.resume(); err != nil {
+			return nil, err
+		}
+	}
+	return t.conn, nil
+}
+
+// Close tells the client and ends the connection. Nothing is opened after that.
+func (t *Transport) Close() error {
+	t.mu.Lock()
+	t.closed = true
+	rested := t.rests != nil
+	if rested {
+		if err := t.resume(); err != nil {
+			t.mu.Unlock()
+			return err
+		}
+	}
+	conn := t.conn
+	t.mu.Unlock()
+	t.saying.Wait()
+	if rested {
+		_ = conn.Handshake() // which is done: only so does it say goodbye
+	}
+	return conn.Close()
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -75,8 +76,17 @@ func shake(client, server *Transport) (ofClient, ofServer srtp.Keys, err error) 
 	return ofClient, ofServer, errors.Join(err, <-failed)
 }
 
+// openings are the connections that an end opens since the other one said
+// something. It is called before the handshake.
+func openings(t *Transport) <-chan net.Conn {
+	opened := make(chan net.Conn, 1)
+	t.config.Opened = func(conn net.Conn) { opened <- conn }
+	return opened
+}
+
 func TestBothEndsGetTheSameKeys(t *testing.T) {
 	client, server := ends(t, honest, func(int) bool { return false })
+	opened := openings(server)
 	keys, theirs, err := shake(client, server)
 	if err != nil {
 		t.Fatal(err)
@@ -105,15 +115,20 @@ func TestBothEndsGetTheSameKeys(t *testing.T) {
 	}
 
 	// Data goes both ways, and one end hears of the other's end.
-	go func() { _, _ = client.Conn().Write([]byte("data")) }()
+	conn, err := client.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _, _ = conn.Write([]byte("data")) }()
 	into := make([]byte, 100)
-	if n, err := server.Conn().Read(into); err != nil || string(into[:n]) != "data" {
+	other := <-opened
+	if n, err := other.Read(into); err != nil || string(into[:n]) != "data" {
 		t.Fatalf("%q was read: %v", into[:n], err)
 	}
 	if err := client.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := server.Conn().Read(into); !errors.Is(err, io.EOF) {
+	if _, err := other.Read(into); !errors.Is(err, io.EOF) {
 		t.Fatalf("after the client's end: %v; io.EOF was expected", err)
 	}
 	if err := server.Close(); err != nil {
@@ -148,6 +163,41 @@ func TestAHandshakeGetsOverLosses(t *testing.T) {
 	client, server := ends(t, honest, func(n int) bool { return n%3 == 1 })
 	if _, _, err := shake(client, server); err != nil {
 		t.Error(err)
+	}
+	_, _ = client.Close(), server.Close()
+}
+
+// Who rests still says the last word again to who has missed it, and reads what
+// came before the handshake was over.
+func TestTheLastWordIsSaidAgain(t *testing.T) {
+	client, server := ends(t, honest, func(int) bool { return false })
+	opened, deliver := openings(server), server.config.Send
+	var lost atomic.Int32
+	server.config.Send = func(datagram []byte) error {
+		if datagram[0] == recordChangeCipherSpec && lost.Add(1) <= 2 {
+			return nil
+		}
+		return deliver(datagram)
+	}
+	for n := range maxEarly + 1 {
+		if kept := server.Receive([]byte{recordApplicationData, byte(n)}); kept != (n < maxEarly) {
+			t.Errorf("of what came early, number %d is kept: %v", n, kept)
+		}
+	}
+	if _, _, err := shake(client, server); err != nil {
+		t.Fatal(err)
+	}
+	if n := lost.Load(); n != 3 {
+		t.Errorf("the last word was said %d times; the third one was heard", n)
+	}
+	conn, err := client.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _, _ = conn.Write([]byte("data")) }()
+	into := make([]byte, 100)
+	if n, err := (<-opened).Read(into); err != nil || string(into[:n]) != "data" {
+		t.Errorf("%q was read: %v", into[:n], err)
 	}
 	_, _ = client.Close(), server.Close()
 }

@@ -87,8 +87,14 @@ func (o *Outbox) drop() {
 	o.bytes -= o.size(o.entries[o.head])
 	o.entries[o.head] = Entry{}
 	o.head++
-	if o.head*2 >= len(o.entries) {
+	switch {
+	case o.len() == 0 && cap(o.entries) > keepEntries:
+		o.entries, o.head = nil, 0 // what a full room took while it filled
+	case o.head*2 >= len(o.entries):
 		o.entries = append(o.entries[:0], o.entries[o.head:]...)
 		o.head = 0
 	}
 }
+
+// keepEntries is for how many entries an empty outbox keeps storage.
+const keepEntries = 64

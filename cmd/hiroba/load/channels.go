@@ -33,8 +33,12 @@ type channels struct {
 // openChannels opens the DataChannel over DTLS. The one that began that takes even
 // numbers (RFC 8832, 6).
 func (c *client) openChannels(ctx context.Context, serverBegan bool) error {
+	conn, err := c.transport.Open()
+	if err != nil {
+		return err
+	}
 	association, err := sctp.ClientWithOptions(
-		sctp.WithNetConn(c.transport.Conn()), sctp.WithLoggerFactory(quiet{}), sctp.WithMTU(sctpMTU),
+		sctp.WithNetConn(conn), sctp.WithLoggerFactory(quiet{}), sctp.WithMTU(sctpMTU),
 	)
 	if err != nil {
 		return fmt.Errorf("opening an SCTP association: %w", err)
