@@ -68,6 +68,7 @@ type client struct {
 	checkedAt  time.Time
 	reached    chan struct{} // closed when a check was answered
 	rtt        time.Duration
+	told       *protocol.Slots // by the server, the last time
 
 	dtls    *dtls.Transport
 	sealer  *srtp.Sealer
@@ -163,6 +164,7 @@ func (c *client) enter(ctx context.Context) (answer, error) {
 	for _, s := range described.slots {
 		c.addSlot(s)
 	}
+	c.fillSlots(c.told)
 	for i, track := range joined.GetTracks() {
 		if i < len(o.tracks) {
 			c.tracks[track.GetId()] = o.tracks[i].streams[0]

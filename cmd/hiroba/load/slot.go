@@ -47,8 +47,10 @@ func (c *client) addSlot(a answeredSlot) {
 	}
 }
 
-// fillSlots takes what the server says is in the slots. The caller holds loop.mu.
+// fillSlots takes what the server says is in the slots, which may be before its
+// answer is read. The caller holds loop.mu.
 func (c *client) fillSlots(told *protocol.Slots) {
+	c.told = told
 	now := time.Now()
 	for _, t := range told.GetSlots() {
 		for _, s := range c.slots {
