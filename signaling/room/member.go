@@ -62,6 +62,19 @@ type Peer struct {
 	away         bool
 	joined       int64  // Unix milliseconds
 	order        uint64 // who came first has the smaller one
+
+	// seen is what others last saw of it while it had no tracks, and seenAs what it
+	// was made of.
+	seen   *protocol.Peer
+	seenAs traits
+}
+
+// traits are what others see of a peer, but for its tracks.
+type traits struct {
+	name, user, role, metadata string
+	grants                     auth.Grants
+	away                       bool
+	joined                     int64
 }
 
 // NewPeer makes a peer that is in no room yet.
@@ -75,8 +88,16 @@ func NewPeer(who Identity, member Member) *Peer {
 // ID names the peer in its room.
 func (p *Peer) ID() string { return p.id }
 
-// describe is the peer as others see it.
+// describe is the peer as others see it. It is not to be changed: who comes into a
+// room of a thousand is told of all of them, each time the same.
 func (p *Peer) describe() *protocol.Peer {
+	if len(p.tracks) == 0 {
+		is := traits{p.who.Name, p.who.User, p.who.Role, p.who.Metadata, p.who.Grants, p.away, p.joined}
+		if p.seen == nil || p.seenAs != is {
+			p.seen, p.seenAs = p.describeAlone(), is
+		}
+		return p.seen
+	}
 	out := p.describeAlone()
 	for _, track := range p.tracks {
 		out.Tracks = append(out.Tracks, public(track))
