@@ -121,6 +121,10 @@ corpus: ## record what Chromium sends, every codec in every way, for the fuzz ta
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
+.PHONY: cost
+cost: ## measure what forwarding costs beside a floor (Linux, twenty quiet minutes), and draw docs/cost.svg
+	HIROBA_COST_PLOT=$(CURDIR)/docs/cost.svg go test -run '^$$' -bench '^BenchmarkCost$$' -benchtime 1x -timeout 60m ./cmd/hiroba
+
 .PHONY: lab
 lab: ## run calls over links that lose, delay and narrow (Linux, as root); SCENARIO=Loss for one
 	@.ci/setup go browser

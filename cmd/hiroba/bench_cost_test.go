@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"html"
+	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -12,8 +14,12 @@ import (
 	"github.com/hiroba-rtc/hiroba/cmd/hiroba/load"
 )
 
-// costRuns is how often the server and the floor take turns.
-const costRuns = 5
+const (
+	// costRuns is how often the server and the floor take turns.
+	costRuns = 5
+	// envCostPlot is the file that BenchmarkCost draws itself in.
+	envCostPlot = "HIROBA_COST_PLOT"
+)
 
 // video and sound are what the cases of BenchmarkCost send.
 var (
@@ -40,6 +46,7 @@ func (c camera) flags() []string {
 // everything included, as a process of its own, loaded by `hiroba load`, in turns
 // with the floor at the same pace; medians.
 func BenchmarkCost(b *testing.B) {
+	var drawn []costBar
 	for _, tc := range []struct {
 		name      string
 		camera    camera
@@ -80,8 +87,46 @@ func BenchmarkCost(b *testing.B) {
 			b.ReportMetric(median(server)/median(floor), "×floor")
 			b.ReportMetric(median(own), "µs/generator")
 			b.ReportMetric(median(memory)/float64(tc.rooms*(tc.receivers+1)), "KiB/peer")
+			drawn = append(drawn, costBar{tc.name, median(server), median(floor)})
 		})
 	}
+	if name := os.Getenv(envCostPlot); name != "" {
+		if err := os.WriteFile(name, []byte(drawCost(drawn)), 0o644); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// costBar is one case of BenchmarkCost, in µs per packet.
+type costBar struct {
+	name          string
+	server, floor float64
+}
+
+// drawCost draws the cases beside each other, the server above the floor.
+func drawCost(bars []costBar) string {
+	const width, left, row, most = 760, 190, 44, 480
+	longest := 1.0
+	for _, bar := range bars {
+		longest = max(longest, bar.server, bar.floor)
+	}
+	var out strings.Builder
+	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="13">`+"\n", width, 40+row*len(bars))
+	fmt.Fprintf(&out, `<rect width="%d" height="%d" fill="white"/><text x="12" y="24" font-weight="bold">µs of CPU per packet that a receiver got</text>`+"\n", width, 40+row*len(bars))
+	for i, bar := range bars {
+		top := 40 + row*i
+		fmt.Fprintf(&out, `<text x="12" y="%d">%s</text>`+"\n", top+20, html.EscapeString(bar.name))
+		for j, part := range []struct {
+			value  float64
+			colour string
+			name   string
+		}{{bar.server, "#2563eb", "server"}, {bar.floor, "#9ca3af", "floor"}} {
+			long := part.value / longest * most
+			fmt.Fprintf(&out, `<rect x="%d" y="%d" width="%.0f" height="14" fill="%s"/><text x="%.0f" y="%d" font-size="11">%s %.1f</text>`+"\n",
+				left, top+4+17*j, long, part.colour, left+long+6, top+15+17*j, part.name, part.value)
+		}
+	}
+	return out.String() + "</svg>\n"
 }
 
 // loadCost is the report of one load on a server of its own.
