@@ -7,19 +7,17 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"math/big"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
-	"github.com/pion/dtls/v3"
-
-	"github.com/hiroba-rtc/hiroba/internal/udp"
+	"github.com/hiroba-rtc/hiroba/internal/port"
 )
 
 // farm is a server on every transport, for programs that others wrote.
@@ -28,42 +26,31 @@ type farm struct {
 	plain, secure int // ports of UDP and TCP, and of DTLS and TLS
 }
 
-// newFarm starts one on the loopback addresses.
+// newFarm starts one on all addresses of the machine, beside an SFU.
 func newFarm(t testing.TB, change func(*Config)) *farm {
 	t.Helper()
+	certificate := selfSigned(t)
+	p, err := port.Listen(port.Config{
+		Host: netip.IPv4Unspecified(), Logger: quiet, TLS: &tls.Config{
+			GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &certificate, nil },
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	config := Config{
 		Credentials: Credentials{Secrets: [][]byte{secret}, Users: map[string]string{"bench": "bench"}},
 		Rules:       Rules{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}},
 		Limits:      Limits{AllocationsPerUser: 100_000, Allocations: 100_000, AllocationsPerSecond: 100_000, AnswersPerSecond: 100_000},
+		Listeners:   []Listener{{p.TURNTCP(), TCP}, {p.TURNTLS(), TLS}, {p.TURNDTLS(), DTLS}},
 		Logger:      quiet,
 	}
-	f := new(farm)
-	for _, at := range []netip.Addr{loopback, netip.IPv6Loopback()} {
-		s, err := udp.Listen(netip.AddrPortFrom(at, uint16(f.plain)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		f.plain = int(s.Addr().Port())
-		config.UDP = append(config.UDP, socket{s, s.NewReader()})
-		tcp, err := net.Listen("tcp", s.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		config.Listeners = append(config.Listeners, Listener{tcp, TCP})
+	var ice sync.WaitGroup
+	for _, u := range p.UDP() {
+		config.UDP = append(config.UDP, u.TURN())
+		ice.Go(func() { readForOthers(u.ICE()) }) // else TURN would hear nothing
 	}
-	certificate := selfSigned(t)
-	over, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.secure = over.Addr().(*net.TCPAddr).Port
-	config.Listeners = append(config.Listeners, Listener{tls.NewListener(over, &tls.Config{Certificates: []tls.Certificate{certificate}}), TLS})
-	datagrams, err := dtls.ListenWithOptions("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: f.secure},
-		dtls.WithCertificates(certificate), dtls.WithExtendedMasterSecret(dtls.RequestExtendedMasterSecret))
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.Listeners = append(config.Listeners, Listener{datagrams, DTLS})
+	f := &farm{plain: p.Port(), secure: p.Port()}
 	if change != nil {
 		change(&config)
 	}
@@ -74,8 +61,25 @@ func newFarm(t testing.TB, change func(*Config)) *farm {
 		if err := f.Close(); err != nil {
 			t.Errorf("closing the TURN server: %v", err)
 		}
+		if err := p.Close(); err != nil {
+			t.Errorf("closing the port: %v", err)
+		}
+		ice.Wait()
 	})
 	return f
+}
+
+// readForOthers is an SFU without clients.
+func readForOthers(ice *port.ICEConn) {
+	for {
+		datagrams, err := ice.ReadBatch()
+		if err != nil {
+			return
+		}
+		for _, d := range datagrams {
+			ice.Stray(d.Bytes, d.From)
+		}
+	}
 }
 
 func selfSigned(t testing.TB) tls.Certificate {

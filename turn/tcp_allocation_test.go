@@ -76,9 +76,10 @@ func TestTCPToPeers(t *testing.T) {
 	}
 	defer accepted.Close()
 	wantConversation(t, called, accepted)
-	if got := l.Allocations()[0]; got.ToPeers.Bytes != 10 || got.FromPeers.Bytes != 10 {
-		t.Errorf("%+v: want 10 bytes each way", got)
-	}
+	eventually(t, "ten bytes each way are counted", func() bool {
+		got := l.Allocations()[0]
+		return got.ToPeers.Bytes == 10 && got.FromPeers.Bytes == 10
+	})
 
 	// Denied now, what runs ends.
 	l.SetRules(Rules{})

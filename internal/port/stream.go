@@ -28,12 +28,15 @@ func (s *stream) Close() error {
 // Read returns the peeked bytes first.
 func (s *stream) Read(b []byte) (int, error) {
 	if len(s.peeked) == 0 {
-		return s.TCPConn.Read(b)
+		return readQuickly(s.TCPConn, b)
 	}
 	n := copy(b, s.peeked)
 	s.peeked = s.peeked[n:]
 	return n, nil
 }
+
+// Write writes all of it.
+func (s *stream) Write(b []byte) (int, error) { return writeQuickly(s.TCPConn, b) }
 
 // Peeked returns the peeked bytes, once, for who goes on to read the connection
 // below.

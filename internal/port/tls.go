@@ -31,11 +31,15 @@ func secureConfig(given *tls.Config) *tls.Config {
 	}
 	config := given.Clone()
 	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
-	for _, name := range []string{alpnHTTP2, alpnHTTP1, alpnTURN, alpnSTUN} {
-		if !slices.Contains(config.NextProtos, name) {
-			config.NextProtos = append(slices.Clip(config.NextProtos), name)
+	// Of what a client offers the first of these is taken. Who offers TURN wants
+	// it, also behind http/1.1, as coturn's client does.
+	wanted := []string{alpnTURN, alpnSTUN}
+	for _, name := range slices.Concat(config.NextProtos, []string{alpnHTTP2, alpnHTTP1}) {
+		if !slices.Contains(wanted, name) {
+			wanted = append(wanted, name)
 		}
 	}
+	config.NextProtos = wanted
 	return config
 }
 

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package port
+
+import "net"
+
+func readQuickly(conn *net.TCPConn, b []byte) (int, error)  { return conn.Read(b) }
+func writeQuickly(conn *net.TCPConn, b []byte) (int, error) { return conn.Write(b) }
