@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/pion/stun/v4"
+
+	"github.com/hiroba-rtc/hiroba/internal/port"
+	"github.com/hiroba-rtc/hiroba/internal/udp"
 )
 
 // BenchmarkRelay sends 1,200 bytes from a client through its relay to the SFU
@@ -33,13 +36,37 @@ func BenchmarkRelay(b *testing.B) {
 		b.ReportMetric(float64(used.Nanoseconds())/float64(2*b.N), "cpu-ns/packet")
 	}
 	b.Run("tcp", func(b *testing.B) { run(b, newRawStream(b, newLab(b, nil))) })
-	b.Run("udp", func(b *testing.B) {
-		l := newLab(b, nil)
-		c := newRawClient(b, l.at(loopback), "ann")
-		wantCode(b, c.request(stun.MethodAllocate, overUDP), 0)
-		wantCode(b, c.request(stun.MethodChannelBind, channelNumber(0x4000), peer(l.at(loopback))), 0)
-		run(b, &datagramConn{Conn: c.conn.(*net.UDPConn), to: c.server})
-	})
+	for name, change := range map[string]func(*port.Port, *Config){
+		"udp": func(*port.Port, *Config) {},
+		"udp, SFU inside": func(p *port.Port, c *Config) {
+			for _, u := range p.UDP() {
+				c.Inside = append(c.Inside, &keptMirror{ICEConn: u.ICE(), batch: u.ICE().NewBatch()})
+			}
+		},
+	} {
+		b.Run(name, func(b *testing.B) { runUDP(b, newLab(b, nil, change), run) })
+	}
+}
+
+// keptMirror is a mirror that keeps its batch, as an SFU does; one goroutine
+// calls it.
+type keptMirror struct {
+	*port.ICEConn
+	batch *udp.Batch
+}
+
+func (m *keptMirror) Take(datagrams []udp.Datagram) {
+	for _, d := range datagrams {
+		m.batch.Add(copy(m.batch.Room(len(d.Bytes)), d.Bytes), d.From)
+	}
+	m.batch.Flush()
+}
+
+func runUDP(b *testing.B, l *lab, run func(*testing.B, net.Conn)) {
+	c := newRawClient(b, l.at(loopback), "ann")
+	wantCode(b, c.request(stun.MethodAllocate, overUDP), 0)
+	wantCode(b, c.request(stun.MethodChannelBind, channelNumber(0x4000), peer(l.at(loopback))), 0)
+	run(b, &datagramConn{Conn: c.conn.(*net.UDPConn), to: c.server})
 }
 
 // datagramConn writes to one address.
