@@ -101,7 +101,7 @@ var table = []Setting{
 	row("heartbeat", func(c *Config) *time.Duration { return &c.Heartbeat }, 10*time.Second, duration(time.Second, 5*time.Minute),
 		"How often a connection is asked for a sign of life."),
 	row("shutdown_timeout", func(c *Config) *time.Duration { return &c.ShutdownTimeout }, 4*time.Second, duration(100*time.Millisecond, 5*time.Minute),
-		"How long a stop may take before what is still open is cut."),
+		"How long a stop may take before what is still open is cut. `hiroba turn` alone takes no new clients meanwhile, and waits for those it has."),
 
 	row("log.level", func(c *Config) *slog.Level { return &c.Log.Level }, 0, logLevel(),
 		"The least important messages that are still logged."),

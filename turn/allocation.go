@@ -128,8 +128,30 @@ func (s *Server) Remove(id string) bool {
 }
 
 // Drain takes no new allocations from now on; those that exist go on, and can
-// be refreshed, until their clients leave.
-func (s *Server) Drain() { s.draining.Store(true) }
+// be refreshed, until their clients leave. The channel is closed when none is
+// left.
+func (s *Server) Drain() <-chan struct{} {
+	s.draining.Store(true)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.drained == nil {
+		s.drained = make(chan struct{})
+		s.checkDrained()
+	}
+	return s.drained
+}
+
+// checkDrained is called with mu held, when an allocation has gone.
+func (s *Server) checkDrained() {
+	if s.drained == nil || len(s.allocations) > 0 {
+		return
+	}
+	select {
+	case <-s.drained:
+	default:
+		close(s.drained)
+	}
+}
 
 // begin makes an allocation known that has its relays and its place in the
 // quotas. It is false when the server closed meanwhile.
@@ -167,6 +189,7 @@ func (s *Server) end(a *allocation, why string) {
 	a.from.release(a)
 	s.mu.Lock()
 	delete(s.allocations, a.id)
+	s.checkDrained()
 	s.mu.Unlock()
 	for _, r := range a.relays {
 		if r != nil {

@@ -81,13 +81,19 @@ func TestAllocations(t *testing.T) {
 		t.Errorf("the allocation is %+v", a)
 	}
 
-	l.Drain()
+	drained := l.Drain()
 	wantCode(t, newRawClient(t, l.at(loopback), "bob").request(stun.MethodAllocate, overUDP), stun.CodeInsufficientCapacity)
 	wantEcho(t, relayed, l.at(loopback), media("hello"))
 
+	select {
+	case <-drained:
+		t.Error("the drain is over with an allocation left")
+	default:
+	}
 	if l.Remove("nobody's") || !l.Remove(a.ID) || l.Remove(a.ID) {
 		t.Error("Remove takes what is not there, or not what is")
 	}
+	<-drained
 	if end := <-ends; end.ID != a.ID || end.ToPeers.Packets != 2 {
 		t.Errorf("the end that was told is %+v", end)
 	}

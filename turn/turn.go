@@ -50,9 +50,10 @@ type Server struct {
 	loops sync.WaitGroup // everybody who reads something
 	stop  chan struct{}
 
-	mu          sync.Mutex // guards the fields below; nil once closed
+	mu          sync.Mutex // guards the fields below; the maps are nil once closed
 	allocations map[string]*allocation
 	streams     map[*stream]struct{}
+	drained     chan struct{} // nil before Drain; closed when no allocation is left
 }
 
 // sweepEvery is how often is looked for what ran out.

@@ -15,12 +15,12 @@ import (
 )
 
 // iceServers makes the ICE servers of a welcome: this server, by the address
-// that is advertised or else by the name under which the client found it.
-func iceServers(config configs.Config, number int, secret []byte) func(signaling.Caller, string) []*protocol.IceServer {
+// that is advertised or else by the name under which the client found it. The
+// secret is asked for whenever it signs.
+func iceServers(config configs.Config, number int, secret func() []byte) func(signaling.Caller, string) []*protocol.IceServer {
 	if !config.TURN.Enabled {
 		return func(signaling.Caller, string) []*protocol.IceServer { return nil }
 	}
-	issuer := auth.TURN{Secret: secret, TTL: config.TURN.CredentialTTL}
 	return func(caller signaling.Caller, session string) []*protocol.IceServer {
 		host := caller.Host
 		if len(config.Advertise) > 0 {
@@ -29,7 +29,7 @@ func iceServers(config configs.Config, number int, secret []byte) func(signaling
 		if addr, err := netip.ParseAddr(host); err == nil {
 			host = addr.String()
 		}
-		username, credential := issuer.Issue(session, time.Now())
+		username, credential := auth.TURN{Secret: secret(), TTL: config.TURN.CredentialTTL}.Issue(session, time.Now())
 		return []*protocol.IceServer{
 			{Urls: []string{"stun:" + net.JoinHostPort(host, strconv.Itoa(number))}},
 			{Urls: relayURLs(config, number, host, certifiedHost(config, caller.Host)), Username: username, Credential: credential},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -42,10 +41,6 @@ func (c *relayCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the configuration cannot be used:\n%w", err)
 	}
-	random := config.TURN.Secret == ""
-	if random { // on loopback, or beside users
-		config.TURN.Secret = configs.Secret(rand.Text())
-	}
 	log := newLogger(os.Stderr, config.Log)
 	server, err := startRelay(config, log)
 	if err != nil {
@@ -53,12 +48,15 @@ func (c *relayCommand) Run(ctx context.Context) error {
 	}
 	server.read = read
 	return server.run(ctx, config.ShutdownTimeout, log, func() {
-		greetRelay(os.Stdout, config, server.port.Port(), random && config.Host.IsLoopback(), time.Now())
+		var own []byte
+		if config.TURN.Secret == "" && config.Host.IsLoopback() { // elsewhere there are users
+			own = server.secret.signing()
+		}
+		greetRelay(os.Stdout, config, server.port.Port(), own, time.Now())
 	})
 }
 
-// startRelay starts a STUN and TURN server alone. The configuration has a
-// secret.
+// startRelay starts a STUN and TURN server alone.
 func startRelay(config configs.Config, log *slog.Logger) (*server, error) {
 	config.TURN.Enabled = true
 	return startWith(config, log, (*server).assembleRelay)
@@ -75,7 +73,7 @@ func (s *server) assembleRelay(config configs.Config, log *slog.Logger, registry
 		return err
 	}
 	var err error
-	if s.turn, err = s.startTURN(config, []byte(config.TURN.Secret.Reveal()), log, registry); err != nil {
+	if s.turn, err = s.startTURN(config, log, registry); err != nil {
 		return err
 	}
 	mux := http.NewServeMux()
@@ -84,9 +82,24 @@ func (s *server) assembleRelay(config configs.Config, log *slog.Logger, registry
 	return nil
 }
 
+// awaitDrained waits until a relay alone has no allocation left, or little more
+// time than it takes to end the rest.
+func awaitDrained(ctx context.Context, drained <-chan struct{}) {
+	var late <-chan time.Time
+	if deadline, ok := ctx.Deadline(); ok {
+		left := time.Until(deadline)
+		late = time.After(left - min(time.Second, left/4))
+	}
+	select {
+	case <-drained:
+	case <-late:
+	case <-ctx.Done():
+	}
+}
+
 // greetRelay says where the relay is, and makes credentials to try it with where
-// nobody else could.
-func greetRelay(w io.Writer, config configs.Config, port int, random bool, now time.Time) {
+// nobody else could: with the secret that the server made for itself, if it did.
+func greetRelay(w io.Writer, config configs.Config, port int, own []byte, now time.Time) {
 	host := config.Host.String()
 	switch {
 	case len(config.Advertise) > 0:
@@ -101,8 +114,8 @@ func greetRelay(w io.Writer, config configs.Config, port int, random bool, now t
 	for _, url := range relayURLs(config, port, host, certifiedHost(config, host)) {
 		fmt.Fprintln(w, "  "+url)
 	}
-	if random {
-		username, password := auth.TURN{Secret: []byte(config.TURN.Secret.Reveal()), TTL: config.TURN.CredentialTTL}.Issue("you", now)
+	if own != nil {
+		username, password := auth.TURN{Secret: own, TTL: config.TURN.CredentialTTL}.Issue("you", now)
 		fmt.Fprintf(w, "There is no turn.secret, so it made one for itself. To try it, until %s:\n  username %s\n  password %s\n",
 			now.Add(config.TURN.CredentialTTL).Format(time.DateTime), username, strings.TrimSpace(password))
 	}

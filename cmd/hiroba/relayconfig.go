@@ -1,12 +1,38 @@
 package main
 
 import (
+	"crypto/rand"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/hiroba-rtc/hiroba/configs"
 	"github.com/hiroba-rtc/hiroba/turn"
 )
+
+// signingSecret is what signs the credentials that this server hands out.
+type signingSecret struct {
+	now atomic.Pointer[[]byte]
+	own []byte // made when there is no turn.secret, and kept then
+}
+
+// of is turn.secret, or what takes its place. Only who starts or reloads the
+// server calls it.
+func (r *signingSecret) of(config configs.TURN) []byte {
+	if secret := config.Secret.Reveal(); secret != "" {
+		return []byte(secret)
+	}
+	if r.own == nil {
+		r.own = []byte(rand.Text())
+	}
+	return r.own
+}
+
+// sign has credentials signed with a secret from now on.
+func (r *signingSecret) sign(secret []byte) { r.now.Store(&secret) }
+
+// signing is the secret of now.
+func (r *signingSecret) signing() []byte { return *r.now.Load() }
 
 // relayCredentials are what clients of the relay log in with; secret is
 // turn.secret, or what was made in its place.
@@ -39,24 +65,18 @@ func relayLimits(config configs.TURN) turn.Limits {
 	}
 }
 
-// reloadRelay takes credentials and rules from the configuration as it is now.
-// If that cannot be used, nothing changes. The secret that this server signs
-// with itself stays good until it is started again.
+// reloadRelay takes credentials and rules from the configuration as it is now,
+// and signs with the new secret. If that cannot be used, nothing changes.
 func (s *server) reloadRelay() error {
 	config, err := s.read()
 	if err != nil {
 		return fmt.Errorf("the configuration cannot be used:\n%w", err)
 	}
-	credentials := relayCredentials(config.TURN, s.signs)
-	if secret := config.TURN.Secret.Reveal(); secret != "" && secret != string(s.signs) {
-		if s.service == nil { // it hands out nothing
-			credentials.Secrets = credentials.Secrets[1:]
-		}
-		credentials.Secrets = append(credentials.Secrets, []byte(secret))
-	}
-	if err := s.turn.SetCredentials(credentials); err != nil {
+	secret := s.secret.of(config.TURN)
+	if err := s.turn.SetCredentials(relayCredentials(config.TURN, secret)); err != nil {
 		return err
 	}
+	s.secret.sign(secret)
 	s.turn.SetRules(relayRules(config.TURN))
 	return nil
 }

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"testing"
 	"time"
@@ -64,6 +67,93 @@ func TestRelayReloads(t *testing.T) {
 	}
 }
 
+// A server signs what it hands out with the secret of now, and forgets the one
+// before.
+func TestAServerSignsWithItsNewSecret(t *testing.T) {
+	abreast(t)
+	config := configs.Default()
+	s, url := runServer(t, func(c *configs.Config) { c.TURN.Secret = "the secret of the start" })
+	s.read = func() (configs.Config, error) { return config, nil }
+	log := slog.New(slog.DiscardHandler)
+	var username, password string
+	for _, step := range []struct {
+		secret configs.Secret
+		before bool // whether what was handed out before is still good
+	}{{secret: "the secret that came later"}, {}, {before: true}} {
+		username, password = handedOut(t, url)
+		config.TURN.Secret = step.secret
+		s.reload(log)
+		if good := relayAs(t, s, username, password) != nil; good != step.before {
+			t.Errorf("after a reload with the secret %q, a credential from before is good: %v", step.secret.Reveal(), good)
+		}
+		username, password = handedOut(t, url)
+		if relayAs(t, s, username, password) == nil {
+			t.Errorf("after a reload with the secret %q, what the server hands out does not log in", step.secret.Reveal())
+		}
+	}
+}
+
+// handedOut are credentials that a server for its own machine hands out.
+func handedOut(t *testing.T, url string) (username, password string) {
+	t.Helper()
+	response, err := http.Get(url + "/v1/ice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var answer struct {
+		ICEServers []struct{ Username, Credential string }
+	}
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil || len(answer.ICEServers) != 2 {
+		t.Fatalf("it was answered %v, %v", answer, err)
+	}
+	return answer.ICEServers[1].Username, answer.ICEServers[1].Credential
+}
+
+// A relay alone that stops refuses new clients, and waits for those it has.
+func TestARelayAloneDrains(t *testing.T) {
+	s := runRelay(t, nil)
+	username, password := auth.TURN{Secret: []byte("sixteen letters at least"), TTL: time.Hour}.Issue("ann", time.Now())
+	relayed := relayAs(t, s, username, password)
+	if relayed == nil {
+		t.Fatal("there is no relay")
+	}
+	closed := make(chan error, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	go func() { closed <- s.close(ctx) }()
+	for again := relayAs(t, s, username, password); again != nil; again = relayAs(t, s, username, password) {
+		if err := again.Close(); err != nil { // it was faster
+			t.Fatal(err)
+		}
+	}
+	if err := relayed.Close(); err != nil {
+		t.Error(err)
+	}
+	select {
+	case err := <-closed:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(patience):
+		t.Error("the relay goes on without clients")
+	}
+}
+
+// One whose clients stay ends them in time.
+func TestARelayAloneDoesNotWaitForEver(t *testing.T) {
+	s := runRelay(t, nil)
+	username, password := auth.TURN{Secret: []byte("sixteen letters at least"), TTL: time.Hour}.Issue("ann", time.Now())
+	if relayAs(t, s, username, password) == nil {
+		t.Fatal("there is no relay")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := s.close(ctx); err != nil {
+		t.Errorf("it did not end cleanly: %v", err)
+	}
+}
+
 // relayAs gets a relayed address over UDP, or nil.
 func relayAs(t *testing.T, s *server, username, password string) net.PacketConn {
 	t.Helper()
@@ -85,5 +175,6 @@ func relayAs(t *testing.T, s *server, username, password string) net.PacketConn 
 	if err != nil {
 		return nil
 	}
+	t.Cleanup(func() { _ = relayed.Close() }) // its timers; some were closed before
 	return relayed
 }

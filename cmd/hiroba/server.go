@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -52,7 +51,7 @@ type server struct {
 	http    *http.Server
 	ready   atomic.Bool
 	read    func() (configs.Config, error) // the configuration again; nil: it cannot change
-	signs   []byte                         // the secret of the credentials that this server hands out
+	secret  signingSecret
 	// failed gets an error when the server cannot go on by itself.
 	failed chan error
 	loops  sync.WaitGroup
@@ -83,7 +82,7 @@ func startWith(config configs.Config, log *slog.Logger, assemble func(*server, c
 		return nil, err
 	}
 	if err := assemble(s, config, log, registry); err != nil {
-		return nil, errors.Join(err, s.closeMedia())
+		return nil, errors.Join(err, s.closeRelay(), s.closeMedia())
 	}
 	s.ready.Store(true)
 	s.loops.Go(func() {
@@ -141,12 +140,8 @@ func (s *server) assemble(config configs.Config, log *slog.Logger, registry *pro
 	if s.sfu, err = sfu.New(mediaConfig); err != nil {
 		return err
 	}
-	secret := []byte(config.TURN.Secret.Reveal())
 	if config.TURN.Enabled {
-		if len(secret) == 0 {
-			secret = []byte(rand.Text())
-		}
-		if s.turn, err = s.startTURN(config, secret, log, registry); err != nil {
+		if s.turn, err = s.startTURN(config, log, registry); err != nil {
 			return err
 		}
 	} else if err := s.refuseTURN(); err != nil {
@@ -163,7 +158,7 @@ func (s *server) assemble(config configs.Config, log *slog.Logger, registry *pro
 		return err
 	}
 	s.rooms = room.NewRooms(s.roomConfig(config, keys))
-	ice := iceServers(config, s.port.Port(), secret)
+	ice := iceServers(config, s.port.Port(), s.secret.signing)
 	s.service = signaling.NewService(signaling.Config{
 		Limits:     limits(config.Limits),
 		Keys:       keys,
@@ -204,8 +199,9 @@ func httpServer(handler http.Handler, log *slog.Logger) *http.Server {
 
 // startTURN relays for this server's clients: to its SFU, and to public
 // addresses.
-func (s *server) startTURN(config configs.Config, secret []byte, log *slog.Logger, registry *prometheus.Registry) (*turn.Server, error) {
-	s.signs = secret
+func (s *server) startTURN(config configs.Config, log *slog.Logger, registry *prometheus.Registry) (*turn.Server, error) {
+	secret := s.secret.of(config.TURN)
+	s.secret.sign(secret)
 	out := turn.Config{
 		Listeners: []turn.Listener{
 			{Listener: s.port.TURNTCP(), Transport: turn.TCP},
@@ -314,16 +310,23 @@ func (s *server) close(ctx context.Context) error {
 
 func (s *server) end(ctx context.Context) error {
 	s.ready.Store(false)
+	var drained <-chan struct{}
+	if s.turn != nil {
+		drained = s.turn.Drain()
+	}
 	ended := make(chan error, 1)
 	go func() {
+		if s.service == nil { // elsewhere it is the calls that end
+			awaitDrained(ctx, drained)
+		}
 		// Not every deadline reaches a client whose connection is stuck: over
 		// HTTP/2 those are of streams.
 		cut := time.AfterFunc(cutAfter, func() { _ = s.http.Close() })
 		defer cut.Stop()
 		err := s.endCalls(ctx)
-		err = errors.Join(err, s.http.Shutdown(ctx))
+		err = errors.Join(err, s.http.Shutdown(ctx), s.closeRelay())
 		if s.hooks != nil {
-			err = errors.Join(err, s.hooks.Close(ctx))
+			err = errors.Join(err, s.hooks.Close(ctx)) // which has heard of all that ended
 		}
 		ended <- errors.Join(err, s.closeMedia())
 	}()
@@ -349,12 +352,16 @@ func (s *server) endCalls(ctx context.Context) error {
 	return err
 }
 
-// closeMedia ends what was started of the media side, and the port.
+func (s *server) closeRelay() error {
+	if s.turn == nil {
+		return nil
+	}
+	return s.turn.Close()
+}
+
+// closeMedia ends what was started of the SFU, and the port.
 func (s *server) closeMedia() error {
 	var errs []error
-	if s.turn != nil {
-		errs = append(errs, s.turn.Close())
-	}
 	if s.sfu != nil {
 		errs = append(errs, s.sfu.Close())
 	}
