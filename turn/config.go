@@ -100,6 +100,9 @@ type Limits struct {
 	// AnswersPerSecond bounds answers to one IPv4 address or IPv6 /64 of who has
 	// no allocation: over UDP its source can be forged; 100.
 	AnswersPerSecond int
+	// StrangersPerSecond bounds answers over UDP to all together who neither have
+	// an allocation nor have logged in; 10,000.
+	StrangersPerSecond int
 	// Bits per second that are relayed, both directions together: of one
 	// allocation, of all of a user, and in all. 0 is without bound.
 	BitsPerAllocation, BitsPerUser, Bits int64
@@ -150,6 +153,7 @@ func (c *Config) complete() error {
 	setDefault(&c.Limits.Connections, 4096)
 	setDefault(&c.Limits.ConnectionsPerSource, 256)
 	setDefault(&c.Limits.AnswersPerSecond, 100)
+	setDefault(&c.Limits.StrangersPerSecond, 10_000)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}

@@ -57,6 +57,7 @@ const (
 	dropNoSocket                   // the system gave the relay no socket
 	dropTooLarge                   // more than can be carried
 	dropRate                       // too many requests of a source without allocation
+	dropTotalRate                  // too many answers to all who have neither an allocation nor logged in
 	dropAmplification              // the answer would be too long for its request
 	dropSlow                       // for a client over TCP or TLS that reads more slowly than its peer sends
 	dropAllocationBits             // over the bit rate of its allocation
@@ -66,7 +67,7 @@ const (
 )
 
 var dropNames = [drops]string{
-	"peer_out", "peer_in", "no_permission", "no_allocation", "malformed", "no_socket", "too_large", "rate", "amplification", "slow",
+	"peer_out", "peer_in", "no_permission", "no_allocation", "malformed", "no_socket", "too_large", "rate", "total_rate", "amplification", "slow",
 	"allocation_bits", "user_bits", "total_bits",
 }
 

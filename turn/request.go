@@ -163,7 +163,12 @@ func (r *request) answer(class stun.MessageClass, attributes []stun.Setter) {
 	if m == nil {
 		return
 	}
-	if r.key == nil && r.from.transport == UDP && len(m.Raw) > int(amplification*float64(len(r.m.Raw))) {
+	forgeable := r.key == nil && r.from.transport == UDP
+	if forgeable && r.a == nil && !r.server.strangers.Allow(r.now) {
+		r.server.counts.dropped(dropTotalRate)
+		return
+	}
+	if forgeable && len(m.Raw) > int(amplification*float64(len(r.m.Raw))) {
 		// The phrase that explains a code can be left out.
 		if code, ok := attributes[0].(stun.ErrorCode); ok {
 			attributes[0] = bareCode(code)

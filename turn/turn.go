@@ -24,14 +24,15 @@ type Server struct {
 	now      func() time.Time
 	timeouts streamTimeouts
 
-	auth     atomic.Pointer[authenticator]
-	policy   atomic.Pointer[policy]
-	nonces   *nonces
-	requests *limit.Rate                // of who has no allocation
-	paces    *limit.Rate                // allocations
-	users    *limit.Counter[string]     // allocations
-	sources  *limit.Counter[netip.Addr] // connections
-	userBits userBits
+	auth      atomic.Pointer[authenticator]
+	policy    atomic.Pointer[policy]
+	nonces    *nonces
+	requests  *limit.Rate                // of who has no allocation
+	strangers *limit.Budget              // answers to all who can be anybody
+	paces     *limit.Rate                // allocations
+	users     *limit.Counter[string]     // allocations
+	sources   *limit.Counter[netip.Addr] // connections
+	userBits  userBits
 
 	totalBits *bitRate
 	draining  atomic.Bool
@@ -73,6 +74,7 @@ func start(config Config, timeouts streamTimeouts, now func() time.Time) (*Serve
 		config: config, log: config.Logger, now: now, timeouts: timeouts,
 		nonces:      newNonces(),
 		requests:    limit.NewRate(float64(limits.AnswersPerSecond), 2*float64(limits.AnswersPerSecond)),
+		strangers:   limit.NewBudget(float64(limits.StrangersPerSecond), 2*float64(limits.StrangersPerSecond)),
 		paces:       limit.NewRate(float64(limits.AllocationsPerSecond), 4*float64(limits.AllocationsPerSecond)),
 		users:       limit.New[string](limits.Allocations, limits.AllocationsPerUser),
 		sources:     limit.New[netip.Addr](limits.Connections, limits.ConnectionsPerSource),

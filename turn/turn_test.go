@@ -244,6 +244,29 @@ func TestFloodIsAnsweredInPart(t *testing.T) {
 	wantCode(t, client.request(stun.MethodRefresh), 0)
 }
 
+// Answers to strangers are bounded for all addresses together; who logs in or
+// has an allocation gets its answers all the same.
+func TestFloodFromManyAddressesIsAnsweredInPart(t *testing.T) {
+	l := newLab(t, func(c *Config) { c.Limits.StrangersPerSecond = 10 })
+	ann, bob := newRawClient(t, l.at(loopback), "ann"), newRawClient(t, l.at(loopback), "bob")
+	wantCode(t, ann.request(stun.MethodAllocate, overUDP), 0)
+
+	in := newIntake(l.Server)
+	in.now = time.Now()
+	binding := stun.MustBuild(stun.TransactionID, stun.BindingRequest).Raw
+	for i := range byte(200) {
+		// Nothing listens on loopback's other addresses, so that nobody on the Internet gets answers.
+		from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 1, i}), 9)
+		in.message(origin{transport: UDP, addr: from, local: loopback, front: l.fronts[0]}, nil, binding)
+	}
+	in.out.flush()
+	if got := l.dropped(t, dropTotalRate); got < 150 {
+		t.Errorf("of 200 requests %d were not answered, want 180 or so", got)
+	}
+	wantCode(t, ann.request(stun.MethodRefresh), 0)
+	wantCode(t, bob.request(stun.MethodAllocate, overUDP), 0)
+}
+
 // What needs an allocation is dropped before it costs anything.
 func TestWithoutAllocation(t *testing.T) {
 	l := newLab(t, nil)

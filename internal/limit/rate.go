@@ -39,10 +39,14 @@ func (r *Rate) Allow(source netip.Addr, now time.Time) bool {
 	i := maphash.Comparable(r.seed, Network(source)) % rateBuckets
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	b := &r.buckets[i]
-	b.spent = max(0, b.spent-now.Sub(b.at).Seconds()*r.perSecond)
+	return r.buckets[i].take(r.perSecond, r.burst, now)
+}
+
+// take takes one token, or reports that there is none.
+func (b *bucket) take(perSecond, burst float64, now time.Time) bool {
+	b.spent = max(0, b.spent-now.Sub(b.at).Seconds()*perSecond)
 	b.at = now
-	if b.spent+1 > r.burst {
+	if b.spent+1 > burst {
 		return false
 	}
 	b.spent++
