@@ -180,12 +180,17 @@ func (a *Attachment) Receive(ctx context.Context, message *protocol.ClientMessag
 	return answer
 }
 
+// sameSilence is how much earlier a connection may begin to wait than its session
+// does, on a busy machine.
+const sameSilence = time.Second
+
 // Detach says that the connection is gone. The session goes on for a while, so
 // that the client can come back to it.
 func (a *Attachment) Detach() {
 	if held, lasting := a.detach(); held && !lasting {
-		// Its connection may have been given up for the same silence a moment before.
-		if v := a.visitor; time.Since(v.opened) >= v.service.SilenceAfter() && v.unjoined.Stop() {
+		// Its connection, which is older, may have been given up for the same silence
+		// a moment before.
+		if v := a.visitor; time.Since(v.opened) >= v.service.SilenceAfter()-sameSilence && v.unjoined.Stop() {
 			v.neverJoined()
 		}
 		// It has nothing to come back to.
