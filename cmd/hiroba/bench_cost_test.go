@@ -73,9 +73,9 @@ func BenchmarkCost(b *testing.B) {
 			var server, floor, own, memory []float64
 			for b.Loop() {
 				for range costRuns {
-					floor = append(floor, floorCost(b, tc.camera, tc.receivers, 4*time.Second))
+					floor = append(floor, floorCost(b, tc.camera, tc.receivers, 2*time.Second))
 					r := loadCost(b, append(append([]string{
-						"--rooms", strconv.Itoa(tc.rooms), "--subscribers", strconv.Itoa(tc.receivers), "--duration", "5s",
+						"--rooms", strconv.Itoa(tc.rooms), "--subscribers", strconv.Itoa(tc.receivers), "--duration", "6s",
 					}, tc.camera.flags()...), tc.flags...)...)
 					server, own = append(server, r.Server.PerPacket), append(own, r.Generator.PerPacket)
 					memory = append(memory, float64(r.Server.Resident)/1024)

@@ -24,7 +24,9 @@ import (
 func TestMain(m *testing.M) {
 	if os.Getenv(envMain) != "" {
 		os.Unsetenv(envMain)
-		os.Unsetenv(envLab) // no setting of the program
+		for _, name := range []string{envLab, envCostPlot} { // no settings of the program
+			os.Unsetenv(name)
+		}
 		main()
 		os.Exit(0)
 	}

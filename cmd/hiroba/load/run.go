@@ -160,6 +160,16 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 // add makes a client, which has to join.
 func (r *run) add(room *room, publisher bool) *client {
+	c := r.newClient(room, publisher)
+	if publisher {
+		c.loop.mu.Lock() // before mu, where both are held
+		c.publish()
+		c.loop.mu.Unlock()
+	}
+	return c
+}
+
+func (r *run) newClient(room *room, publisher bool) *client {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.made++
@@ -171,11 +181,6 @@ func (r *run) add(room *room, publisher bool) *client {
 		run: r, room: room, name: name, publisher: publisher, loop: r.loops[r.made%len(r.loops)],
 		tracks: map[string]*stream{}, bySSRC: map[uint32]*slot{}, reached: make(chan struct{}),
 		ssrc: r.random.Uint32(),
-	}
-	if publisher {
-		c.loop.mu.Lock()
-		c.publish()
-		c.loop.mu.Unlock()
 	}
 	r.clients = append(r.clients, c)
 	return c
