@@ -157,9 +157,15 @@ func (s *Server) checkDrained() {
 // quotas. It is false when the server closed meanwhile.
 func (s *Server) begin(a *allocation) bool {
 	a.id = rand.Text()[:16]
+	if s.config.Began != nil {
+		s.config.Began(a.tell()) // before anybody can end it
+	}
 	s.mu.Lock()
 	if s.allocations == nil {
 		s.mu.Unlock()
+		if s.config.Ended != nil {
+			s.config.Ended(a.tell(), EndedByClose)
+		}
 		return false
 	}
 	s.allocations[a.id] = a
@@ -167,9 +173,6 @@ func (s *Server) begin(a *allocation) bool {
 	a.from.hold(a)
 	s.counts.allocations.WithLabelValues(string(a.from.transport)).Inc()
 	s.log.Debug("TURN allocation made", "client", a.from.addr, "transport", a.from.transport, "user", a.user, "id", a.id)
-	if s.config.Began != nil {
-		s.config.Began(a.tell())
-	}
 	if a.from.stream != nil && a.from.stream.isOver() { // it ended meanwhile
 		s.end(a, EndedByLink)
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/hiroba-rtc/hiroba/signaling/client"
 	"github.com/hiroba-rtc/hiroba/signaling/protocol"
 	"github.com/hiroba-rtc/hiroba/signaling/protocol/protocolconnect"
+	"github.com/hiroba-rtc/hiroba/turn"
 )
 
 const apiKeys = "main=0123456789abcdef0123456789abcdef"
@@ -249,11 +250,11 @@ func TestTheServerAPIAsDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, url := runServer(t, func(c *configs.Config) { c.Keys = apiKeys })
+	s, url := runServer(t, func(c *configs.Config) { c.Keys = apiKeys })
 	doc := &documented{t: t, environ: map[string]string{
 		"HIROBA": url, "TOKEN": apiToken(t, auth.Access{Room: "*", Grants: auth.GrantsOf(protocol.Grant_ADMIN), User: "backend"}),
 	}}
-	given := regexp.MustCompile(`(?m)^(HIROBA|TOKEN|PEER|TRACK)=.*$`)
+	given := regexp.MustCompile(`(?m)^(HIROBA|TOKEN|PEER|TRACK|ALLOCATION)=.*$`)
 	for _, match := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
 		block := given.ReplaceAllString(match[1], "")
 		if strings.Contains(block, "() {") {
@@ -290,6 +291,19 @@ func TestTheServerAPIAsDocumented(t *testing.T) {
 		return len(ann.frames) == 2 && ann.frames[0].GetFrom() == "kettle" && string(ann.frames[1].GetPayload()) == "99"
 	})
 	doc.run("/v1/ice", "", `{"iceServers":[{"urls":["stun:localhost:`, `"username":"`)
+	username, password := auth.TURN{Secret: s.secret.signing(), TTL: time.Hour}.Issue("ann", time.Now())
+	if relayAs(t, s, username, password) == nil {
+		t.Fatal("there is no relayed address")
+	}
+	hers := func() int { // one of Ann's session is there, too
+		return slices.IndexFunc(s.turn.Allocations(), func(a turn.Allocation) bool { return a.User == "ann" })
+	}
+	doc.environ["ALLOCATION"] = s.turn.Allocations()[hers()].ID
+	doc.run("ListAllocations", "", doc.environ["ALLOCATION"], `"user":"ann"`, `"transport":"udp"`)
+	doc.run("RemoveAllocation", "", `{}`)
+	if hers() >= 0 {
+		t.Error("it was not removed")
+	}
 	doc.run("nowhere", "", `"not_found"`, `There is no room \"nowhere\"`, "curl says 22")
 	doc.javaScript(string(text), ann)
 	doc.run("RemovePeer", "", `{}`)

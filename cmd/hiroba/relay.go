@@ -72,7 +72,10 @@ func (s *server) assembleRelay(config configs.Config, log *slog.Logger, registry
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	var err error
+	err := s.startWebhooks(config, log, registry)
+	if err != nil {
+		return err
+	}
 	if s.turn, err = s.startTURN(config, log, registry); err != nil {
 		return err
 	}

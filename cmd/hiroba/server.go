@@ -140,6 +140,9 @@ func (s *server) assemble(config configs.Config, log *slog.Logger, registry *pro
 	if s.sfu, err = sfu.New(mediaConfig); err != nil {
 		return err
 	}
+	if err := s.startWebhooks(config, log, registry); err != nil {
+		return err
+	}
 	if config.TURN.Enabled {
 		if s.turn, err = s.startTURN(config, log, registry); err != nil {
 			return err
@@ -149,12 +152,6 @@ func (s *server) assemble(config configs.Config, log *slog.Logger, registry *pro
 	}
 	keys, err := accessKeys(config)
 	if err != nil {
-		return err
-	}
-	if s.hooks, err = webhook.New(webhook.Config{
-		URLs: config.Webhook.URLs, Secret: []byte(config.Webhook.Secret.Reveal()), AllowPrivate: config.Webhook.AllowPrivate,
-		Logger: log, Registerer: registry,
-	}); err != nil {
 		return err
 	}
 	s.rooms = room.NewRooms(s.roomConfig(config, keys))
@@ -176,13 +173,21 @@ func (s *server) assemble(config configs.Config, log *slog.Logger, registry *pro
 	s.polling = signalhttp.New(s.service, s.signal)
 	s.calls = rpc.New(s.service)
 	s.api = api.New(api.Config{
-		Rooms: s.rooms, Keys: keys, Open: isForOwnMachine(config), Data: media{s.sfu},
+		Rooms: s.rooms, Keys: keys, Open: isForOwnMachine(config), Data: media{s.sfu}, Relay: s.relayed(),
 		ICEServers:   func(host, user string) []*protocol.IceServer { return ice(signaling.Caller{Host: host}, user) },
 		MessageBytes: config.Limits.MessageBytes, RequestsPerSecond: config.Limits.RequestsPerSecond,
 		Logger: log, Registerer: registry,
 	})
 	s.http = httpServer(s.overTLS(config, routes(config, registry, s.polling, s.calls, s.api, &s.ready)), log)
 	return nil
+}
+
+func (s *server) startWebhooks(config configs.Config, log *slog.Logger, registry *prometheus.Registry) (err error) {
+	s.hooks, err = webhook.New(webhook.Config{
+		URLs: config.Webhook.URLs, Secret: []byte(config.Webhook.Secret.Reveal()), AllowPrivate: config.Webhook.AllowPrivate,
+		Logger: log, Registerer: registry,
+	})
+	return err
 }
 
 func httpServer(handler http.Handler, log *slog.Logger) *http.Server {
@@ -211,6 +216,10 @@ func (s *server) startTURN(config configs.Config, log *slog.Logger, registry *pr
 		RelayPortLow: config.TURN.RelayPorts.Low, RelayPortHigh: config.TURN.RelayPorts.High,
 		Rules: relayRules(config.TURN), Limits: relayLimits(config.TURN),
 		Logger: log, Registerer: registry,
+	}
+	if len(config.Webhook.URLs) > 0 {
+		events := newRelayEvents(s.hooks.Send, time.Now())
+		out.Began, out.Ended = events.began, events.ended
 	}
 	if secure := s.port.TURNDTLS(); secure != nil {
 		out.Listeners = append(out.Listeners, turn.Listener{Listener: secure, Transport: turn.DTLS})

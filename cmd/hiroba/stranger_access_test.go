@@ -14,6 +14,7 @@ import (
 
 	"github.com/gorilla/websocket"
 	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/hiroba-rtc/hiroba/configs"
 	"github.com/hiroba-rtc/hiroba/signaling/auth"
@@ -85,19 +86,23 @@ func TestStrangersWithoutAToken(t *testing.T) {
 		}
 		return "application/json", `{"room":"tea"}`
 	}
-	methods := protocol.File_hiroba_v1_rooms_proto.Services().ByName("RoomService").Methods()
-	for i := range methods.Len() {
-		name := string(methods.Get(i).Name())
-		t.Run(name, func(t *testing.T) {
-			kind, text := body(name)
-			_, answer := (&poller{t: t, url: url + "/hiroba.v1.RoomService/" + name}).ask("POST", "", text, "Content-Type", kind)
-			if !strings.Contains(string(answer), `"unauthenticated"`) {
-				t.Errorf("answered %s", answer)
-			}
-			if n := metric(t, url, fmt.Sprintf(`hiroba_api_calls_total{code="unauthenticated",method=%q}`, name)); n != 1 {
-				t.Errorf("it was counted %v times", n)
-			}
-		})
+	for _, service := range []protoreflect.ServiceDescriptor{
+		protocol.File_hiroba_v1_rooms_proto.Services().ByName("RoomService"),
+		protocol.File_hiroba_v1_relay_proto.Services().ByName("RelayService"),
+	} {
+		for i := range service.Methods().Len() {
+			name := string(service.Methods().Get(i).Name())
+			t.Run(name, func(t *testing.T) {
+				kind, text := body(name)
+				_, answer := (&poller{t: t, url: url + "/" + string(service.FullName()) + "/" + name}).ask("POST", "", text, "Content-Type", kind)
+				if !strings.Contains(string(answer), `"unauthenticated"`) {
+					t.Errorf("answered %s", answer)
+				}
+				if n := metric(t, url, fmt.Sprintf(`hiroba_api_calls_total{code="unauthenticated",method=%q}`, name)); n != 1 {
+					t.Errorf("it was counted %v times", n)
+				}
+			})
+		}
 	}
 	response, answer := (&poller{t: t, url: url + "/v1/rooms/tea/events"}).ask("GET", "", "")
 	if response.StatusCode != http.StatusUnauthorized || !strings.Contains(string(answer), "ACCESS_REQUIRED") {

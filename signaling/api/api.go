@@ -1,6 +1,7 @@
 // Package api is what a back end asks of rooms and peers: the RoomService of
-// signaling/protocol/rooms.proto over gRPC, gRPC-Web and JSON, a room's events
-// as server-sent events for dashboards, and the servers for ICE. docs/api.md tells the story.
+// signaling/protocol/rooms.proto and, of the TURN server, the RelayService of
+// relay.proto, over gRPC, gRPC-Web and JSON; a room's events as server-sent
+// events for dashboards; and the servers for ICE. docs/api.md tells the story.
 package api
 
 import (
@@ -51,6 +52,8 @@ type Config struct {
 	// only its own machine reaches.
 	Open bool
 	Data Data
+	// Relay is nil for none.
+	Relay Relay
 	// ICEServers gives STUN and TURN for a user, by the name or address under
 	// which the caller found this server; nil for none.
 	ICEServers func(host, user string) []*protocol.IceServer
@@ -102,11 +105,14 @@ func (a *API) Register(mux *http.ServeMux) {
 		connect.WithRequestGate(a.gate),
 		connect.WithInterceptors(observer{a}),
 	)
-	path, calls := protocolconnect.NewRoomServiceHandler(service{a}, options)
 	failures := connect.NewErrorWriter(options)
-	mux.Handle(path, a.serve(calls, func(w http.ResponseWriter, r *http.Request, err *protocol.Error) {
-		_ = failures.Write(w, r, refused(err)) // whoever does not read it is gone
-	}))
+	register := func(path string, calls http.Handler) {
+		mux.Handle(path, a.serve(calls, func(w http.ResponseWriter, r *http.Request, err *protocol.Error) {
+			_ = failures.Write(w, r, refused(err)) // whoever does not read it is gone
+		}))
+	}
+	register(protocolconnect.NewRelayServiceHandler(relayService{a}, options))
+	register(protocolconnect.NewRoomServiceHandler(service{a}, options))
 	refuse := func(w http.ResponseWriter, _ *http.Request, err *protocol.Error) { transport.Refuse(w, err) }
 	mux.Handle("GET /v1/rooms/{room}/events", a.serve(http.HandlerFunc(a.events), refuse))
 	mux.Handle("GET /v1/ice", a.serve(http.HandlerFunc(a.ice), refuse))

@@ -63,11 +63,14 @@ type observer struct{ api *API }
 func (o observer) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
 		response, err := next(ctx, request)
-		name := ""
-		if about, ok := request.Any().(interface{ GetRoom() string }); ok {
-			name = about.GetRoom()
+		var about slog.Attr
+		switch message := request.Any().(type) {
+		case interface{ GetRoom() string }:
+			about = slog.String("room", message.GetRoom())
+		case interface{ GetId() string }:
+			about = slog.String("allocation", message.GetId())
 		}
-		o.api.observe(ctx, path.Base(request.Spec().Procedure), name, err)
+		o.api.observe(ctx, path.Base(request.Spec().Procedure), about, err)
 		return response, err
 	}
 }
@@ -81,7 +84,7 @@ func (o observer) WrapStreamingHandler(next connect.StreamingHandlerFunc) connec
 		if err != nil {
 			lineOf(ctx).hurry() // nobody waits for what is left of the body
 		}
-		o.api.observe(ctx, method, "", err)
+		o.api.observe(ctx, method, slog.Attr{}, err)
 		return err
 	}
 }
@@ -100,8 +103,8 @@ func (a *API) count(ctx context.Context, method string, err error) {
 // countUnread counts a call that came to none of our methods, because its only
 // message could not be read. What names no method of ours is no call.
 func (a *API) countUnread(l *line, path string) {
-	method, ours := strings.CutPrefix(path, "/"+protocolconnect.RoomServiceName+"/")
-	if l.counted || !ours || methods.ByName(protoreflect.Name(method)) == nil {
+	service, method, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if methods := methods[service]; l.counted || methods == nil || methods.ByName(protoreflect.Name(method)) == nil {
 		return
 	}
 	code := unreadCodes[l.status]
@@ -115,7 +118,11 @@ func (a *API) countUnread(l *line, path string) {
 	}
 }
 
-var methods = protocol.File_hiroba_v1_rooms_proto.Services().ByName("RoomService").Methods()
+// methods are those of each of our services.
+var methods = map[string]protoreflect.MethodDescriptors{
+	protocolconnect.RoomServiceName:  protocol.File_hiroba_v1_rooms_proto.Services().ByName("RoomService").Methods(),
+	protocolconnect.RelayServiceName: protocol.File_hiroba_v1_relay_proto.Services().ByName("RelayService").Methods(),
+}
 
 // unreadCodes are the HTTP statuses of requests that could not be read, and
 // what gRPC calls them. A gRPC-Web client finds its code in the body.
@@ -130,15 +137,15 @@ var unreadCodes = map[int]connect.Code{
 
 // observe counts a call and logs it: what changed something for everybody to
 // see, so that it can be told later who did it.
-func (a *API) observe(ctx context.Context, method, room string, err error) {
+func (a *API) observe(ctx context.Context, method string, about slog.Attr, err error) {
 	a.count(ctx, method, err)
 	level, who := slog.LevelDebug, callerOf(ctx)
 	attrs := []slog.Attr{slog.String("method", method), slog.String("key", who.KeyID), slog.String("user", who.User)}
 	if err != nil {
-		// Not the room: what it is called is the caller's invention.
+		// Not what it is about: what that is called is the caller's invention.
 		attrs = append(attrs, slog.String("code", outcome(err)))
-	} else if room != "" {
-		attrs = append(attrs, slog.String("room", room))
+	} else if about.Key != "" {
+		attrs = append(attrs, about)
 		if !strings.HasPrefix(method, "Get") && !strings.HasPrefix(method, "List") {
 			level = slog.LevelInfo
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/hiroba-rtc/hiroba/signaling/room"
 )
 
-// How many rooms ListRooms tells at once.
+// How many rooms or allocations a list tells at once.
 const (
 	usualPage = 100
 	maxPage   = 1000
@@ -51,19 +51,27 @@ func (s service) ListRooms(ctx context.Context, req *connect.Request[protocol.Li
 	if err := callerOf(ctx).mayAll(moderating); err != nil {
 		return nil, failed(err)
 	}
-	size := req.Msg.GetPageSize()
-	switch {
-	case size == 0:
-		size = usualPage
-	case size > maxPage:
-		return nil, failed(protocol.Errorf(protocol.Error_BAD_FIELD, "page_size is %d; %d is the most.", size, maxPage))
+	size, err := pageSize(req.Msg.GetPageSize())
+	if err != nil {
+		return nil, failed(err)
 	}
 	out := &protocol.ListRoomsResponse{}
 	var more bool
-	if out.Rooms, more = s.config.Rooms.List(req.Msg.GetPageToken(), int(size)); more {
+	if out.Rooms, more = s.config.Rooms.List(req.Msg.GetPageToken(), size); more {
 		out.NextPageToken = out.Rooms[len(out.Rooms)-1].GetName()
 	}
 	return connect.NewResponse(out), nil
+}
+
+// pageSize is how many a list tells at once to who asks for so many.
+func pageSize(asked uint32) (int, *protocol.Error) {
+	switch {
+	case asked == 0:
+		return usualPage, nil
+	case asked > maxPage:
+		return 0, protocol.Errorf(protocol.Error_BAD_FIELD, "page_size is %d; %d is the most.", asked, maxPage)
+	}
+	return int(asked), nil
 }
 
 // GetRoom tells of one room.

@@ -1071,11 +1071,12 @@ func (x *WatchRoomRequest) GetAfter() uint64 {
 	return 0
 }
 
-// RoomEvent is one thing that happened in a room.
+// RoomEvent is one thing that happened in a room or, in webhooks, at the relay.
 type RoomEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Counts up in each room. It is 0 in a snapshot.
-	Seq  uint64 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	// Counts up in each room, and at the relay. It is 0 in a snapshot.
+	Seq uint64 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	// Empty for the relay.
 	Room string `protobuf:"bytes,2,opt,name=room,proto3" json:"room,omitempty"`
 	// Unix milliseconds.
 	AtMs int64 `protobuf:"varint,3,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
@@ -1091,6 +1092,8 @@ type RoomEvent struct {
 	//	*RoomEvent_TrackUpdated
 	//	*RoomEvent_TrackRemoved
 	//	*RoomEvent_Snapshot
+	//	*RoomEvent_AllocationBegan
+	//	*RoomEvent_AllocationEnded
 	Event         isRoomEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1244,6 +1247,24 @@ func (x *RoomEvent) GetSnapshot() *RoomSnapshot {
 	return nil
 }
 
+func (x *RoomEvent) GetAllocationBegan() *Allocation {
+	if x != nil {
+		if x, ok := x.Event.(*RoomEvent_AllocationBegan); ok {
+			return x.AllocationBegan
+		}
+	}
+	return nil
+}
+
+func (x *RoomEvent) GetAllocationEnded() *AllocationEnded {
+	if x != nil {
+		if x, ok := x.Event.(*RoomEvent_AllocationEnded); ok {
+			return x.AllocationEnded
+		}
+	}
+	return nil
+}
+
 type isRoomEvent_Event interface {
 	isRoomEvent_Event()
 }
@@ -1290,6 +1311,14 @@ type RoomEvent_Snapshot struct {
 	Snapshot *RoomSnapshot `protobuf:"bytes,19,opt,name=snapshot,proto3,oneof"`
 }
 
+type RoomEvent_AllocationBegan struct {
+	AllocationBegan *Allocation `protobuf:"bytes,20,opt,name=allocation_began,json=allocationBegan,proto3,oneof"`
+}
+
+type RoomEvent_AllocationEnded struct {
+	AllocationEnded *AllocationEnded `protobuf:"bytes,21,opt,name=allocation_ended,json=allocationEnded,proto3,oneof"`
+}
+
 func (*RoomEvent_RoomStarted) isRoomEvent_Event() {}
 
 func (*RoomEvent_RoomUpdated) isRoomEvent_Event() {}
@@ -1309,6 +1338,10 @@ func (*RoomEvent_TrackUpdated) isRoomEvent_Event() {}
 func (*RoomEvent_TrackRemoved) isRoomEvent_Event() {}
 
 func (*RoomEvent_Snapshot) isRoomEvent_Event() {}
+
+func (*RoomEvent_AllocationBegan) isRoomEvent_Event() {}
+
+func (*RoomEvent_AllocationEnded) isRoomEvent_Event() {}
 
 type RoomEnded struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1562,7 +1595,7 @@ var File_hiroba_v1_rooms_proto protoreflect.FileDescriptor
 
 const file_hiroba_v1_rooms_proto_rawDesc = "" +
 	"\n" +
-	"\x15hiroba/v1/rooms.proto\x12\thiroba.v1\x1a\x16hiroba/v1/signal.proto\"\xd8\x01\n" +
+	"\x15hiroba/v1/rooms.proto\x12\thiroba.v1\x1a\x15hiroba/v1/relay.proto\x1a\x16hiroba/v1/signal.proto\"\xd8\x01\n" +
 	"\bRoomInfo\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x123\n" +
 	"\bsettings\x18\x02 \x01(\v2\x17.hiroba.v1.RoomSettingsR\bsettings\x12\x14\n" +
@@ -1628,7 +1661,7 @@ const file_hiroba_v1_rooms_proto_rawDesc = "" +
 	"\x13SendMessageResponse\"<\n" +
 	"\x10WatchRoomRequest\x12\x12\n" +
 	"\x04room\x18\x01 \x01(\tR\x04room\x12\x14\n" +
-	"\x05after\x18\x02 \x01(\x04R\x05after\"\x95\x05\n" +
+	"\x05after\x18\x02 \x01(\x04R\x05after\"\xa2\x06\n" +
 	"\tRoomEvent\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x12\n" +
 	"\x04room\x18\x02 \x01(\tR\x04room\x12\x13\n" +
@@ -1645,7 +1678,9 @@ const file_hiroba_v1_rooms_proto_rawDesc = "" +
 	"\x0ftrack_published\x18\x10 \x01(\v2\x19.hiroba.v1.TrackPublishedH\x00R\x0etrackPublished\x12>\n" +
 	"\rtrack_updated\x18\x11 \x01(\v2\x17.hiroba.v1.TrackUpdatedH\x00R\ftrackUpdated\x12>\n" +
 	"\rtrack_removed\x18\x12 \x01(\v2\x17.hiroba.v1.TrackRemovedH\x00R\ftrackRemoved\x125\n" +
-	"\bsnapshot\x18\x13 \x01(\v2\x17.hiroba.v1.RoomSnapshotH\x00R\bsnapshotB\a\n" +
+	"\bsnapshot\x18\x13 \x01(\v2\x17.hiroba.v1.RoomSnapshotH\x00R\bsnapshot\x12B\n" +
+	"\x10allocation_began\x18\x14 \x01(\v2\x15.hiroba.v1.AllocationH\x00R\x0fallocationBegan\x12G\n" +
+	"\x10allocation_ended\x18\x15 \x01(\v2\x1a.hiroba.v1.AllocationEndedH\x00R\x0fallocationEndedB\a\n" +
 	"\x05event\"x\n" +
 	"\tRoomEnded\x123\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x1b.hiroba.v1.RoomEnded.ReasonR\x06reason\"6\n" +
@@ -1735,7 +1770,9 @@ var file_hiroba_v1_rooms_proto_goTypes = []any{
 	(*TrackPublished)(nil),      // 31: hiroba.v1.TrackPublished
 	(*TrackUpdated)(nil),        // 32: hiroba.v1.TrackUpdated
 	(*TrackRemoved)(nil),        // 33: hiroba.v1.TrackRemoved
-	(*Track)(nil),               // 34: hiroba.v1.Track
+	(*Allocation)(nil),          // 34: hiroba.v1.Allocation
+	(*AllocationEnded)(nil),     // 35: hiroba.v1.AllocationEnded
+	(*Track)(nil),               // 36: hiroba.v1.Track
 }
 var file_hiroba_v1_rooms_proto_depIdxs = []int32{
 	24, // 0: hiroba.v1.RoomInfo.settings:type_name -> hiroba.v1.RoomSettings
@@ -1756,40 +1793,42 @@ var file_hiroba_v1_rooms_proto_depIdxs = []int32{
 	32, // 15: hiroba.v1.RoomEvent.track_updated:type_name -> hiroba.v1.TrackUpdated
 	33, // 16: hiroba.v1.RoomEvent.track_removed:type_name -> hiroba.v1.TrackRemoved
 	21, // 17: hiroba.v1.RoomEvent.snapshot:type_name -> hiroba.v1.RoomSnapshot
-	0,  // 18: hiroba.v1.RoomEnded.reason:type_name -> hiroba.v1.RoomEnded.Reason
-	1,  // 19: hiroba.v1.RoomSnapshot.room:type_name -> hiroba.v1.RoomInfo
-	27, // 20: hiroba.v1.RoomSnapshot.peers:type_name -> hiroba.v1.Peer
-	2,  // 21: hiroba.v1.RoomService.CreateRoom:input_type -> hiroba.v1.CreateRoomRequest
-	3,  // 22: hiroba.v1.RoomService.ListRooms:input_type -> hiroba.v1.ListRoomsRequest
-	5,  // 23: hiroba.v1.RoomService.GetRoom:input_type -> hiroba.v1.GetRoomRequest
-	6,  // 24: hiroba.v1.RoomService.UpdateRoom:input_type -> hiroba.v1.UpdateRoomRequest
-	7,  // 25: hiroba.v1.RoomService.EndRoom:input_type -> hiroba.v1.EndRoomRequest
-	9,  // 26: hiroba.v1.RoomService.ListPeers:input_type -> hiroba.v1.ListPeersRequest
-	11, // 27: hiroba.v1.RoomService.GetPeer:input_type -> hiroba.v1.GetPeerRequest
-	12, // 28: hiroba.v1.RoomService.UpdatePeer:input_type -> hiroba.v1.UpdatePeerRequest
-	13, // 29: hiroba.v1.RoomService.RemovePeer:input_type -> hiroba.v1.RemovePeerRequest
-	15, // 30: hiroba.v1.RoomService.MuteTrack:input_type -> hiroba.v1.MuteTrackRequest
-	16, // 31: hiroba.v1.RoomService.SendMessage:input_type -> hiroba.v1.SendMessageRequest
-	18, // 32: hiroba.v1.RoomService.WatchRoom:input_type -> hiroba.v1.WatchRoomRequest
-	22, // 33: hiroba.v1.RoomService.PublishData:input_type -> hiroba.v1.PublishDataRequest
-	1,  // 34: hiroba.v1.RoomService.CreateRoom:output_type -> hiroba.v1.RoomInfo
-	4,  // 35: hiroba.v1.RoomService.ListRooms:output_type -> hiroba.v1.ListRoomsResponse
-	1,  // 36: hiroba.v1.RoomService.GetRoom:output_type -> hiroba.v1.RoomInfo
-	1,  // 37: hiroba.v1.RoomService.UpdateRoom:output_type -> hiroba.v1.RoomInfo
-	8,  // 38: hiroba.v1.RoomService.EndRoom:output_type -> hiroba.v1.EndRoomResponse
-	10, // 39: hiroba.v1.RoomService.ListPeers:output_type -> hiroba.v1.ListPeersResponse
-	27, // 40: hiroba.v1.RoomService.GetPeer:output_type -> hiroba.v1.Peer
-	27, // 41: hiroba.v1.RoomService.UpdatePeer:output_type -> hiroba.v1.Peer
-	14, // 42: hiroba.v1.RoomService.RemovePeer:output_type -> hiroba.v1.RemovePeerResponse
-	34, // 43: hiroba.v1.RoomService.MuteTrack:output_type -> hiroba.v1.Track
-	17, // 44: hiroba.v1.RoomService.SendMessage:output_type -> hiroba.v1.SendMessageResponse
-	19, // 45: hiroba.v1.RoomService.WatchRoom:output_type -> hiroba.v1.RoomEvent
-	23, // 46: hiroba.v1.RoomService.PublishData:output_type -> hiroba.v1.PublishDataResponse
-	34, // [34:47] is the sub-list for method output_type
-	21, // [21:34] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	34, // 18: hiroba.v1.RoomEvent.allocation_began:type_name -> hiroba.v1.Allocation
+	35, // 19: hiroba.v1.RoomEvent.allocation_ended:type_name -> hiroba.v1.AllocationEnded
+	0,  // 20: hiroba.v1.RoomEnded.reason:type_name -> hiroba.v1.RoomEnded.Reason
+	1,  // 21: hiroba.v1.RoomSnapshot.room:type_name -> hiroba.v1.RoomInfo
+	27, // 22: hiroba.v1.RoomSnapshot.peers:type_name -> hiroba.v1.Peer
+	2,  // 23: hiroba.v1.RoomService.CreateRoom:input_type -> hiroba.v1.CreateRoomRequest
+	3,  // 24: hiroba.v1.RoomService.ListRooms:input_type -> hiroba.v1.ListRoomsRequest
+	5,  // 25: hiroba.v1.RoomService.GetRoom:input_type -> hiroba.v1.GetRoomRequest
+	6,  // 26: hiroba.v1.RoomService.UpdateRoom:input_type -> hiroba.v1.UpdateRoomRequest
+	7,  // 27: hiroba.v1.RoomService.EndRoom:input_type -> hiroba.v1.EndRoomRequest
+	9,  // 28: hiroba.v1.RoomService.ListPeers:input_type -> hiroba.v1.ListPeersRequest
+	11, // 29: hiroba.v1.RoomService.GetPeer:input_type -> hiroba.v1.GetPeerRequest
+	12, // 30: hiroba.v1.RoomService.UpdatePeer:input_type -> hiroba.v1.UpdatePeerRequest
+	13, // 31: hiroba.v1.RoomService.RemovePeer:input_type -> hiroba.v1.RemovePeerRequest
+	15, // 32: hiroba.v1.RoomService.MuteTrack:input_type -> hiroba.v1.MuteTrackRequest
+	16, // 33: hiroba.v1.RoomService.SendMessage:input_type -> hiroba.v1.SendMessageRequest
+	18, // 34: hiroba.v1.RoomService.WatchRoom:input_type -> hiroba.v1.WatchRoomRequest
+	22, // 35: hiroba.v1.RoomService.PublishData:input_type -> hiroba.v1.PublishDataRequest
+	1,  // 36: hiroba.v1.RoomService.CreateRoom:output_type -> hiroba.v1.RoomInfo
+	4,  // 37: hiroba.v1.RoomService.ListRooms:output_type -> hiroba.v1.ListRoomsResponse
+	1,  // 38: hiroba.v1.RoomService.GetRoom:output_type -> hiroba.v1.RoomInfo
+	1,  // 39: hiroba.v1.RoomService.UpdateRoom:output_type -> hiroba.v1.RoomInfo
+	8,  // 40: hiroba.v1.RoomService.EndRoom:output_type -> hiroba.v1.EndRoomResponse
+	10, // 41: hiroba.v1.RoomService.ListPeers:output_type -> hiroba.v1.ListPeersResponse
+	27, // 42: hiroba.v1.RoomService.GetPeer:output_type -> hiroba.v1.Peer
+	27, // 43: hiroba.v1.RoomService.UpdatePeer:output_type -> hiroba.v1.Peer
+	14, // 44: hiroba.v1.RoomService.RemovePeer:output_type -> hiroba.v1.RemovePeerResponse
+	36, // 45: hiroba.v1.RoomService.MuteTrack:output_type -> hiroba.v1.Track
+	17, // 46: hiroba.v1.RoomService.SendMessage:output_type -> hiroba.v1.SendMessageResponse
+	19, // 47: hiroba.v1.RoomService.WatchRoom:output_type -> hiroba.v1.RoomEvent
+	23, // 48: hiroba.v1.RoomService.PublishData:output_type -> hiroba.v1.PublishDataResponse
+	36, // [36:49] is the sub-list for method output_type
+	23, // [23:36] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_hiroba_v1_rooms_proto_init() }
@@ -1797,6 +1836,7 @@ func file_hiroba_v1_rooms_proto_init() {
 	if File_hiroba_v1_rooms_proto != nil {
 		return
 	}
+	file_hiroba_v1_relay_proto_init()
 	file_hiroba_v1_signal_proto_init()
 	file_hiroba_v1_rooms_proto_msgTypes[11].OneofWrappers = []any{}
 	file_hiroba_v1_rooms_proto_msgTypes[18].OneofWrappers = []any{
@@ -1810,6 +1850,8 @@ func file_hiroba_v1_rooms_proto_init() {
 		(*RoomEvent_TrackUpdated)(nil),
 		(*RoomEvent_TrackRemoved)(nil),
 		(*RoomEvent_Snapshot)(nil),
+		(*RoomEvent_AllocationBegan)(nil),
+		(*RoomEvent_AllocationEnded)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -24,6 +24,7 @@ import (
 var sources = map[string]string{
 	"hiroba/v1/signal.proto": "signaling/protocol/signal.proto",
 	"hiroba/v1/rooms.proto":  "signaling/protocol/rooms.proto",
+	"hiroba/v1/relay.proto":  "signaling/protocol/relay.proto",
 	"hiroba/v1/data.proto":   "internal/dataframe/data.proto",
 }
 
@@ -50,7 +51,7 @@ func run() error {
 		}},
 		SourceInfoMode: protocompile.SourceInfoStandard,
 	}
-	paths := []string{"hiroba/v1/signal.proto", "hiroba/v1/data.proto", "hiroba/v1/rooms.proto"}
+	paths := []string{"hiroba/v1/signal.proto", "hiroba/v1/data.proto", "hiroba/v1/rooms.proto", "hiroba/v1/relay.proto"}
 	files, err := compiler.Compile(context.Background(), paths...)
 	if err != nil {
 		return err

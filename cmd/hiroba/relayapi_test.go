@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/hiroba-rtc/hiroba/configs"
+	"github.com/hiroba-rtc/hiroba/signaling/auth"
+	"github.com/hiroba-rtc/hiroba/signaling/protocol"
+)
+
+// A back end hears of the allocations of a relay alone, and what they relayed;
+// of those that end with the server, too.
+func TestABackEndHearsOfAllocations(t *testing.T) {
+	abreast(t)
+	heard := make(chan *protocol.RoomEvent, 100)
+	backEnd := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var batch struct{ Events []json.RawMessage }
+		if err := json.NewDecoder(r.Body).Decode(&batch); err != nil {
+			t.Error(err)
+		}
+		for _, data := range batch.Events {
+			event := &protocol.RoomEvent{}
+			if err := protocol.JSON.Unmarshal(data, event); err != nil {
+				t.Error(err)
+			}
+			heard <- event
+		}
+	}))
+	t.Cleanup(backEnd.Close)
+	var last uint64
+	next := func() *protocol.RoomEvent {
+		t.Helper()
+		select {
+		case event := <-heard:
+			if event.GetSeq() <= last || event.GetRoom() != "" || time.Since(time.UnixMilli(event.GetAtMs())) > time.Minute {
+				t.Errorf("after %d comes %v", last, event)
+			}
+			last = event.GetSeq()
+			return event
+		case <-time.After(patience):
+			t.Fatal("nothing was heard")
+			return nil
+		}
+	}
+
+	s := runRelay(t, func(c *configs.Config) {
+		c.Webhook.URLs, c.Webhook.Secret, c.Webhook.AllowPrivate = []string{backEnd.URL}, "a secret of more than thirty-two bytes", true
+		c.TURN.Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	})
+	peer, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer peer.Close()
+	if err := peer.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	username, password := auth.TURN{Secret: s.secret.signing(), TTL: time.Hour}.Issue("ann", time.Now())
+	for reason, end := range map[protocol.AllocationEnded_Reason]func(net.PacketConn, string){
+		protocol.AllocationEnded_RETURNED: func(relayed net.PacketConn, _ string) { _ = relayed.Close() },
+		protocol.AllocationEnded_REMOVED:  func(_ net.PacketConn, id string) { s.turn.Remove(id) },
+	} {
+		relayed := relayAs(t, s, username, password)
+		if relayed == nil {
+			t.Fatal("there is no relayed address")
+		}
+		began := next().GetAllocationBegan()
+		if began.GetUser() != "ann" || began.GetTransport() != "udp" || len(began.GetRelayed()) != 1 || began.GetRelayed()[0] != relayed.LocalAddr().String() {
+			t.Errorf("the beginning is told as %v", began)
+		}
+		if _, err := relayed.WriteTo([]byte("hello"), peer.LocalAddr()); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := peer.ReadFrom(make([]byte, 100)); err != nil {
+			t.Fatal(err)
+		}
+		end(relayed, began.GetId())
+		ended := next().GetAllocationEnded()
+		if a := ended.GetAllocation(); ended.GetReason() != reason || a.GetId() != began.GetId() || a.GetUser() != "ann" ||
+			a.GetToPeers().GetPackets() != 1 || a.GetToPeers().GetBytes() != 5 || a.GetFromPeers().GetPackets() != 0 {
+			t.Errorf("%v is told as %v", reason, ended)
+		}
+	}
+
+	relayAs(t, s, username, password)
+	began := next().GetAllocationBegan()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := s.close(ctx); err != nil {
+		t.Error(err)
+	}
+	if ended := next().GetAllocationEnded(); ended.GetReason() != protocol.AllocationEnded_STOPPED || ended.GetAllocation().GetId() != began.GetId() {
+		t.Errorf("the server's end is told as %v", ended)
+	}
+}
