@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// envRole makes this test binary one of two programs that run in namespaces.
-const envRole = "HIROBA_LAB_ROLE" // "echo" or "ping"
+// envRole makes this test binary one of the programs that run in namespaces.
+const envRole = "HIROBA_LAB_ROLE" // "echo", "ping", "mirror" or "knock"
 
 func TestMain(m *testing.M) {
 	switch os.Getenv(envRole) {
@@ -22,6 +22,12 @@ func TestMain(m *testing.M) {
 		fmt.Println(echo())
 	case "ping":
 		if err := ping(); err != nil {
+			fmt.Println(err)
+		}
+	case "mirror":
+		fmt.Println(mirror())
+	case "knock":
+		if err := knock(); err != nil {
 			fmt.Println(err)
 		}
 	default:
@@ -86,10 +92,10 @@ func ping() error {
 	return json.NewEncoder(os.Stdout).Encode(out)
 }
 
-// startEcho has the server answer.
-func startEcho(t *testing.T, at *Namespace) {
+// startProgram has a program run in a namespace until the test ends.
+func startProgram(t *testing.T, at *Namespace, role string) {
 	t.Helper()
-	command := program(at, "echo")
+	command := program(at, role)
 	out, err := command.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -102,7 +108,7 @@ func startEcho(t *testing.T, at *Namespace) {
 		_ = command.Wait()
 	})
 	if line, err := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {
-		t.Fatalf("the echo said %q, %v", line, err)
+		t.Fatalf("the %s said %q, %v", role, line, err)
 	}
 }
 

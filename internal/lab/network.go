@@ -17,6 +17,7 @@ type Network struct {
 	Server *Namespace
 
 	clients []*Client
+	homes   []*Home
 }
 
 // Client is a namespace that reaches the server, and nobody else, through its
@@ -27,6 +28,7 @@ type Client struct {
 	// Down is the link toward the client, Up the one toward the server.
 	Down, Up *Wire
 
+	device  string // the link's, at the client's end
 	ends    []*os.File
 	running sync.WaitGroup
 }
@@ -117,6 +119,7 @@ func (c *Client) connect(server *Namespace, number int) error {
 			return err
 		}
 		if end.at == c.Namespace {
+			c.device = device
 			err = errors.Join(
 				end.at.ip("addr", "add", end.own.String()+"/32", "dev", device),
 				// Browsers look for the interface of their default route.
@@ -144,6 +147,9 @@ func (c *Client) close() error {
 // Close removes everything. Processes in the namespaces have to end before.
 func (n *Network) Close() error {
 	var errs []error
+	for _, h := range n.homes {
+		errs = append(errs, h.close())
+	}
 	for _, c := range n.clients {
 		errs = append(errs, c.close())
 	}

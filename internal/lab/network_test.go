@@ -39,7 +39,7 @@ func TestClientsReachTheServerThroughTheirLinks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	startEcho(t, n.Server)
+	startProgram(t, n.Server, "echo")
 	if got := pingFrom(t, fast); got.Lost != 0 || got.Mean < 10*ms || got.Mean > 90*ms {
 		t.Errorf("the fast one: %+v", got)
 	}

@@ -2,10 +2,11 @@
 // namespaces of their own, each behind a link to the server's namespace whose
 // rate, delay, loss and queue are what the test says, and change while packets
 // travel. Many kernels come without netem, so the links are joined here, from
-// TUN device to TUN device.
+// TUN device to TUN device. A client can also be a home behind a router, which
+// does what routers do to calls.
 //
 // It needs Linux, root, /dev/net/tun and the ip command; Ready says what is
-// missing. Only tests may import it.
+// missing. Homes need the nft command besides. Only tests may import it.
 package lab
 
 import "time"
