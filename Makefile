@@ -131,6 +131,12 @@ lab: ## run calls over links that lose, delay and narrow (Linux, as root); SCENA
 	HIROBA_LAB=1 go test -count=1 ./internal/lab
 	HIROBA_LAB=1 go test -count=1 -v -timeout 30m -run '^TestLab$(if $(SCENARIO),$(SCENARIO)$$)' ./cmd/hiroba
 
+.PHONY: nat-lab
+nat-lab: ## run calls through NATs and firewalls, directly and over each kind of relay (Linux, as root)
+	@.ci/setup go browser nft
+	HIROBA_NAT_LAB=1 go test -count=1 -run '^TestRouters$$' ./internal/lab
+	HIROBA_NAT_LAB=1 go test -count=1 -v -timeout 10m -run '^(TestCallsThroughNATs|TestChromiumVerifiesTheRelay)$$' ./cmd/hiroba
+
 .PHONY: generate
 generate: ## make the generated files anew
 	go generate ./...

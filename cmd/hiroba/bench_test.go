@@ -24,7 +24,7 @@ import (
 func TestMain(m *testing.M) {
 	if os.Getenv(envMain) != "" {
 		os.Unsetenv(envMain)
-		for _, name := range []string{envLab, envCostPlot} { // no settings of the program
+		for _, name := range []string{envLab, envNATLab, envCostPlot} { // no settings of the program
 			os.Unsetenv(name)
 		}
 		main()

@@ -48,7 +48,7 @@ func startProgram(t testing.TB, command *exec.Cmd) (url string) {
 	}
 	t.Cleanup(func() { _ = command.Process.Kill() }) // it has ended if all went well
 	for lines := bufio.NewScanner(out); url == "" && lines.Scan(); {
-		url = strings.TrimSuffix(regexp.MustCompile(`http://\S+`).FindString(lines.Text()), "/")
+		url = strings.TrimSuffix(regexp.MustCompile(`https?://\S+`).FindString(lines.Text()), "/")
 	}
 	if url == "" {
 		t.Fatal("it did not say where the page is")
