@@ -26,11 +26,16 @@ func routes(config configs.Config, registry *prometheus.Registry, signal, calls 
 	mux.Handle(rpc.Path, calls)
 	backEnd.Register(mux)
 	state(mux, config, registry, ready)
+	return guarded(config, registry, mux)
+}
+
+// guarded refuses what comes from where it should not.
+func guarded(config configs.Config, registry *prometheus.Registry, next http.Handler) http.Handler {
 	refused := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "hiroba_http_refusals_total", Help: "HTTP requests that were refused for where they come from, by reason.",
 	}, []string{"reason"})
 	registry.MustRegister(refused)
-	handler := origins{config.Origins, refused.WithLabelValues("origin")}.guard(mux)
+	handler := origins{config.Origins, refused.WithLabelValues("origin")}.guard(next)
 	if isForOwnMachine(config) {
 		handler = localNamesOnly(handler, refused.WithLabelValues("host"))
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hiroba-rtc/hiroba/configs"
+	"github.com/hiroba-rtc/hiroba/signaling/api"
 	"github.com/hiroba-rtc/hiroba/signaling/auth"
 )
 
@@ -63,7 +64,7 @@ func startRelay(config configs.Config, log *slog.Logger) (*server, error) {
 }
 
 // assembleRelay makes the parts of a relay: the SFU's side of the port is
-// closed, and over HTTP there is only how it is.
+// closed, and over HTTP there is only how it is, and the API about allocations.
 func (s *server) assembleRelay(config configs.Config, log *slog.Logger, registry *prometheus.Registry) error {
 	errs := []error{s.port.ICETCP().Close()}
 	for _, u := range s.port.UDP() {
@@ -79,9 +80,19 @@ func (s *server) assembleRelay(config configs.Config, log *slog.Logger, registry
 	if s.turn, err = s.startTURN(config, log, registry); err != nil {
 		return err
 	}
-	mux := http.NewServeMux()
-	state(mux, config, registry, &s.ready)
-	s.http = httpServer(s.overTLS(config, soon(mux)), log)
+	keys, err := accessKeys(config)
+	if err != nil {
+		return err
+	}
+	s.api = api.New(api.Config{
+		Keys: keys, Open: isForOwnMachine(config), Relay: s.relayed(), RequestsPerSecond: config.Limits.RequestsPerSecond,
+		Logger: log, Registerer: registry,
+	})
+	states, mux := http.NewServeMux(), http.NewServeMux()
+	state(states, config, registry, &s.ready)
+	mux.Handle("/", soon(states))
+	s.api.Register(mux)
+	s.http = httpServer(s.overTLS(config, guarded(config, registry, mux)), log)
 	return nil
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -10,10 +11,47 @@ import (
 	"testing"
 	"time"
 
+	"connectrpc.com/connect"
+
 	"github.com/hiroba-rtc/hiroba/configs"
 	"github.com/hiroba-rtc/hiroba/signaling/auth"
 	"github.com/hiroba-rtc/hiroba/signaling/protocol"
+	"github.com/hiroba-rtc/hiroba/signaling/protocol/protocolconnect"
 )
+
+// Back ends list and end the allocations of a relay alone with a token; pages of
+// other origins do not.
+func TestTheServerAPIOfARelayAlone(t *testing.T) {
+	s := runRelay(t, func(c *configs.Config) { c.Keys = apiKeys })
+	username, password := auth.TURN{Secret: s.secret.signing(), TTL: time.Hour}.Issue("ann", time.Now())
+	if relayAs(t, s, username, password) == nil {
+		t.Fatal("there is no relayed address")
+	}
+	c := protocolconnect.NewRelayServiceClient(http.DefaultClient, fmt.Sprintf("http://127.0.0.1:%d", s.port.Port()))
+	list := func(headers ...string) (*connect.Response[protocol.ListAllocationsResponse], error) {
+		request := connect.NewRequest(&protocol.ListAllocationsRequest{})
+		for i := 0; i < len(headers); i += 2 {
+			request.Header().Set(headers[i], headers[i+1])
+		}
+		return c.ListAllocations(t.Context(), request)
+	}
+	admin := "Bearer " + apiToken(t, auth.Access{Room: "*", Grants: auth.GrantsOf(protocol.Grant_ADMIN)})
+	if _, err := list(); connect.CodeOf(err) != connect.CodeUnauthenticated {
+		t.Errorf("without a token: %v", err)
+	}
+	if _, err := list("Authorization", admin, "Origin", "https://elsewhere.example"); err == nil {
+		t.Error("a page from elsewhere is answered")
+	}
+	answer, err := list("Authorization", admin)
+	if err != nil || len(answer.Msg.GetAllocations()) != 1 || answer.Msg.GetAllocations()[0].GetUser() != "ann" {
+		t.Fatalf("it was answered %v, %v", answer, err)
+	}
+	remove := connect.NewRequest(&protocol.RemoveAllocationRequest{Id: answer.Msg.GetAllocations()[0].GetId()})
+	remove.Header().Set("Authorization", admin)
+	if _, err := c.RemoveAllocation(t.Context(), remove); err != nil || len(s.turn.Allocations()) != 0 {
+		t.Errorf("%v are left, %v", s.turn.Allocations(), err)
+	}
+}
 
 // A back end hears of the allocations of a relay alone, and what they relayed;
 // of those that end with the server, too.

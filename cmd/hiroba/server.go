@@ -348,13 +348,14 @@ func (s *server) end(ctx context.Context) error {
 	}
 }
 
-// endCalls tells everybody in a room; a relay alone has none.
+// endCalls ends the API, and tells everybody in a room; a relay alone has none.
 func (s *server) endCalls(ctx context.Context) error {
-	if s.service == nil {
-		return nil
-	}
 	// The API first, so that nobody makes rooms when the others have left.
-	err := errors.Join(s.api.Close(ctx), s.service.Close(ctx))
+	err := s.api.Close(ctx)
+	if s.service == nil {
+		return err
+	}
+	err = errors.Join(err, s.service.Close(ctx))
 	s.signal.Wait()
 	s.polling.Wait()
 	s.calls.Wait()

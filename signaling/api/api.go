@@ -45,6 +45,8 @@ type Data interface {
 
 // Config is what an API needs.
 type Config struct {
+	// Rooms is nil for a relay alone: then there is the RelayService and nothing
+	// else.
 	Rooms *room.Rooms
 	// Keys are what access tokens are signed with.
 	Keys auth.Keys
@@ -112,6 +114,9 @@ func (a *API) Register(mux *http.ServeMux) {
 		}))
 	}
 	register(protocolconnect.NewRelayServiceHandler(relayService{a}, options))
+	if a.config.Rooms == nil {
+		return
+	}
 	register(protocolconnect.NewRoomServiceHandler(service{a}, options))
 	refuse := func(w http.ResponseWriter, _ *http.Request, err *protocol.Error) { transport.Refuse(w, err) }
 	mux.Handle("GET /v1/rooms/{room}/events", a.serve(http.HandlerFunc(a.events), refuse))
