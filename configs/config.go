@@ -31,6 +31,7 @@ type Config struct {
 	Origins         []string       // pages elsewhere that may use the server; "*" is all
 	TrustedProxies  []netip.Prefix // whose X-Forwarded-For is believed
 	Advertise       []netip.Addr   // addresses to offer as ICE candidates; empty: those of Host
+	DSCP            int            // of what leaves over UDP, 0 to 63
 	Heartbeat       time.Duration  // how often a client is asked for a sign of life
 	ShutdownTimeout time.Duration  // how long a stop may take
 

@@ -98,6 +98,8 @@ var table = []Setting{
 		"The addresses of proxies in front of this server. What they say in X-Forwarded-For is taken for the client's address; anybody else's is ignored."),
 	row("advertise", func(c *Config) *[]netip.Addr { return &c.Advertise }, nil, addresses(),
 		"The addresses under which clients reach this server, when they differ from `host`: behind NAT or in a container, its public IPs."),
+	row("dscp", func(c *Config) *int { return &c.DSCP }, 0, whole(0, 63),
+		"How routers are asked to treat what leaves over UDP (DSCP, RFC 8837): 34 is for interactive video, 46 for voice. 0 asks for nothing, which is right where the network does not heed it."),
 	row("heartbeat", func(c *Config) *time.Duration { return &c.Heartbeat }, 10*time.Second, duration(time.Second, 5*time.Minute),
 		"How often a connection is asked for a sign of life."),
 	row("shutdown_timeout", func(c *Config) *time.Duration { return &c.ShutdownTimeout }, 4*time.Second, duration(100*time.Millisecond, 5*time.Minute),

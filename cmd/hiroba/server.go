@@ -75,7 +75,7 @@ func startWith(config configs.Config, log *slog.Logger, assemble func(*server, c
 		return nil, err
 	}
 	if s.port, err = port.Listen(port.Config{
-		Host: config.Host, Port: config.Port, Extra: extraPorts(config), TLS: secureWith(s.certs),
+		Host: config.Host, Port: config.Port, Extra: extraPorts(config), TLS: secureWith(s.certs), DSCP: config.DSCP,
 		Logger: log, Registerer: registry,
 	}); err != nil {
 		s.closeCertificates()

@@ -50,6 +50,9 @@ type Config struct {
 	// NextProtos it answers challenges.
 	TLS *tls.Config
 
+	// DSCP marks what leaves over UDP (RFC 8837), from 0 to 63.
+	DSCP int
+
 	Logger     *slog.Logger          // nil: slog.Default
 	Registerer prometheus.Registerer // nil: metrics are not registered
 }
@@ -207,7 +210,13 @@ func explain(network, addr, key string, err error) error {
 
 func start(config Config, bound binding) *Port {
 	tellBuffers(config.Logger, bound.udp[0].Buffers)
-	counts := newCounts(config.Registerer, slices.Concat(bound.udp, bound.extra))
+	sockets := slices.Concat(bound.udp, bound.extra)
+	for _, socket := range sockets {
+		if err := socket.Mark(config.DSCP, udp.NotECT); err != nil && config.DSCP != 0 {
+			config.Logger.Warn("what leaves is not marked as dscp asks for", "err", err)
+		}
+	}
+	counts := newCounts(config.Registerer, sockets)
 	p := &Port{
 		number: bound.tcp[0].Addr().(*net.TCPAddr).Port,
 		tcp:    newTCP(bound.tcp, config.TLS, timeouts{peekTimeout, handshakeTimeout}, counts, config.Logger),
