@@ -178,7 +178,7 @@ func TestStrangersResumeTokens(t *testing.T) {
 			thief := talk(t, url, w, returning(ann.Ticket()))
 			select {
 			case <-ann.Done():
-			case <-time.After(patience):
+			case <-time.After(2 * patience):
 				t.Fatal("its owner noticed nothing")
 			}
 			var reason *protocol.Error
