@@ -187,17 +187,26 @@ const sameSilence = time.Second
 // Detach says that the connection is gone. The session goes on for a while, so
 // that the client can come back to it.
 func (a *Attachment) Detach() {
+	v := a.visitor
+	v.joining()
 	if held, lasting := a.detach(); held && !lasting {
 		// Its connection, which is older, may have been given up for the same silence
 		// a moment before.
-		if v := a.visitor; time.Since(v.opened) >= v.service.SilenceAfter()-sameSilence && v.unjoined.Stop() {
+		if time.Since(v.opened) >= v.service.SilenceAfter()-sameSilence {
 			v.neverJoined()
 		}
 		// It has nothing to come back to.
-		if a.visitor.session.Expire(); !a.visitor.session.Open() {
-			a.visitor.Close(nil)
+		if v.session.Expire(); !v.session.Open() {
+			v.Close(nil)
 		}
 	}
+}
+
+// joining waits for the message that is being carried out, which may be a join
+// that came another way than the connection that is gone.
+func (v *Visitor) joining() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 }
 
 func (a *Attachment) detach() (held, lasting bool) {
