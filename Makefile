@@ -119,7 +119,7 @@ corpus: ## record what Chromium sends, every codec in every way, for the fuzz ta
 
 .PHONY: bench
 bench: ## run the benchmarks
-	go test -run '^$$' -bench . -benchmem ./...
+	go test -run '^$$' -bench . -benchmem -timeout 3h ./...
 
 .PHONY: cost
 cost: ## measure what forwarding costs beside a floor (Linux, twenty quiet minutes), and draw docs/cost.svg

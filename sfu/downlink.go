@@ -17,11 +17,12 @@ const (
 	// startRate is what a way is taken to carry before anything is known of it,
 	// in bit/s.
 	startRate = 600_000
+	// guessFor is how long a picture that needs more is sent all the same, at most:
+	// probing takes less.
+	guessFor = time.Second
 	// unheard is after how long a client that should report and does not is
 	// taken for one that never will.
 	unheard = 2 * time.Second
-	// guessFor is how long that goes on at most. Probing takes less.
-	guessFor = time.Second
 	// audioRate is what a slot with audio takes, headers included, redRate what
 	// redundancy adds, in bit/s.
 	audioRate = 60_000

@@ -3,6 +3,7 @@ package turn
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -73,20 +74,11 @@ func (l *lease) permit(now time.Time, addr netip.Addr, most int) error {
 // lacks returns how many of the addresses have no permission yet.
 func (l *lease) lacks(now time.Time, addrs []netip.Addr) (n int) {
 	for i, addr := range addrs {
-		if !l.permitted(now, addr) && !contains(addrs[:i], addr) {
+		if !l.permitted(now, addr) && !slices.Contains(addrs[:i], addr) {
 			n++
 		}
 	}
 	return n
-}
-
-func contains(addrs []netip.Addr, addr netip.Addr) bool {
-	for _, a := range addrs {
-		if a == addr {
-			return true
-		}
-	}
-	return false
 }
 
 // forgetPermission drops one that ran out, and reports whether there was one.

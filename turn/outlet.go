@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 
 	"github.com/pion/stun/v4"
 
@@ -71,12 +72,9 @@ func (o *outlet) batch(f *front) *udp.Batch {
 		b = f.NewBatch()
 		o.batches[f.index] = b
 	}
-	for _, t := range o.touched {
-		if t == b {
-			return b
-		}
+	if !slices.Contains(o.touched, b) {
+		o.touched = append(o.touched, b)
 	}
-	o.touched = append(o.touched, b)
 	return b
 }
 

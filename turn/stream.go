@@ -31,9 +31,9 @@ const (
 // stream is a connection of one client: over TCP or TLS, a stream of messages,
 // over DTLS, each read and write is one.
 //
-// A loop reads it with many others, or a goroutine of its own. What is for the client is collected, and written by
-// whoever collected it when that cannot wait for the client, else by a goroutine
-// that lives for as long as something waits.
+// A loop reads it with many others, or a goroutine of its own. What is for the
+// client is collected, and written by whoever collected it when that cannot wait
+// for the client, else by a goroutine that lives for as long as something waits.
 type stream struct {
 	net.Conn
 	server *Server

@@ -71,8 +71,8 @@ type Transport struct {
 }
 
 // maxEarly is how many datagrams are kept that come before this end has finished
-// the handshake.
-const maxEarly = 16
+// the handshake, maxEarlyBytes how long each may be: what begins SCTP is shorter.
+const maxEarly, maxEarlyBytes = 16, 2 << 10
 
 // New makes a Transport. It has to be closed.
 func New(config Config) (*Transport, error) {
@@ -140,7 +140,7 @@ func (t *Transport) Receive(datagram []byte) bool {
 		return t.deliver(datagram)
 	case datagram[0] == recordAlert:
 		return t.path.put(datagram)
-	case len(t.early) == maxEarly:
+	case len(t.early) == maxEarly || len(datagram) > maxEarlyBytes:
 		return false
 	}
 	t.early = append(t.early, bytes.Clone(datagram))
