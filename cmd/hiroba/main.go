@@ -36,6 +36,7 @@ func main() {
 func run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	flags := configs.NewFlags()
 	cli := commands{Serve: serveCommand{Plugins: kong.Plugins{flags.Struct()}}}
 	cli.TURN.Serve = newRelayCommand()

@@ -97,12 +97,17 @@ func (s *server) assembleRelay(config configs.Config, log *slog.Logger, registry
 }
 
 // awaitDrained waits until a relay alone has no allocation left, or little more
-// time than it takes to end the rest.
-func awaitDrained(ctx context.Context, drained <-chan struct{}) {
+// time than it takes to end the rest, and to tell webhooks of it if there are
+// some.
+func awaitDrained(ctx context.Context, drained <-chan struct{}, webhooks bool) {
 	var late <-chan time.Time
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
-		late = time.After(left - min(time.Second, left/4))
+		rest := min(time.Second, left/4)
+		if webhooks {
+			rest = min(3*time.Second, left/2)
+		}
+		late = time.After(left - rest)
 	}
 	select {
 	case <-drained:

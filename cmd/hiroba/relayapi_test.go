@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -136,5 +139,47 @@ func TestABackEndHearsOfAllocations(t *testing.T) {
 	}
 	if ended := next().GetAllocationEnded(); ended.GetReason() != protocol.AllocationEnded_STOPPED || ended.GetAllocation().GetId() != began.GetId() {
 		t.Errorf("the server's end is told as %v", ended)
+	}
+}
+
+// A stop with relays open does not wait for back ends that do not answer until
+// its time is over, ends well, and leaves a word in the log of what they missed.
+func TestAStopWithWebhooksThatAreNotTaken(t *testing.T) {
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	hangs, release := make(chan struct{}, 10), make(chan struct{})
+	hanging := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		hangs <- struct{}{}
+		<-release
+	}))
+	t.Cleanup(hanging.Close)
+	t.Cleanup(func() { close(release) })
+	var log strings.Builder // read when all that writes has ended
+	config := configs.Default()
+	config.Port, config.TURN.Secret = 0, "sixteen letters at least"
+	config.Webhook.URLs, config.Webhook.Secret, config.Webhook.AllowPrivate = []string{gone.URL, hanging.URL}, "a secret of more than thirty-two bytes", true
+	s, err := startRelay(config, slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	username, password := auth.TURN{Secret: s.secret.signing(), TTL: time.Hour}.Issue("ann", time.Now())
+	if relayAs(t, s, username, password) == nil {
+		t.Fatal("there is no relayed address")
+	}
+	<-hangs
+	const timeout = 4 * time.Second // the default
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	defer cancel()
+	if err := s.close(ctx); err != nil {
+		t.Errorf("it ends with %v", err)
+	}
+	if took := time.Since(began); took > timeout-200*time.Millisecond {
+		t.Errorf("it took %v of %v", took, timeout)
+	}
+	for url, reason := range map[string]string{gone.URL: "connection refused", hanging.URL: "no answer until the stop"} {
+		if !regexp.MustCompile("not delivered before the stop.* url=" + url + " events=2 reason=.*" + reason).MatchString(log.String()) {
+			t.Errorf("nothing is said of %s and %q:\n%s", url, reason, log.String())
+		}
 	}
 }

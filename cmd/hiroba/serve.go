@@ -67,7 +67,7 @@ func (s *server) run(ctx context.Context, timeout time.Duration, log *slog.Logge
 			log.Info("reloading")
 			s.reload(log)
 		case <-ctx.Done():
-			log.Info("stopping: telling everybody", "timeout", timeout)
+			s.sayStopping(log, timeout)
 			serving = false
 		case err = <-s.failed:
 			log.Error("the server failed", "err", err)
@@ -77,6 +77,15 @@ func (s *server) run(ctx context.Context, timeout time.Duration, log *slog.Logge
 	closing, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	return errors.Join(err, s.close(closing))
+}
+
+func (s *server) sayStopping(log *slog.Logger, timeout time.Duration) {
+	if s.service != nil {
+		log.Info("stopping: telling everybody; a second signal ends it at once", "timeout", timeout)
+		return
+	}
+	log.Info("stopping: no new clients, and those that are there may finish; a second signal ends it at once",
+		"allocations", len(s.turn.Allocations()), "timeout", timeout)
 }
 
 func newLogger(w io.Writer, config configs.Log) *slog.Logger {

@@ -48,10 +48,12 @@ type server struct {
 	calls   *rpc.Handler
 	api     *api.API
 	hooks   *webhook.Sender
-	http    *http.Server
-	ready   atomic.Bool
-	read    func() (configs.Config, error) // the configuration again; nil: it cannot change
-	secret  signingSecret
+	// webhooks says whether hooks has anywhere to send to.
+	webhooks bool
+	http     *http.Server
+	ready    atomic.Bool
+	read     func() (configs.Config, error) // the configuration again; nil: it cannot change
+	secret   signingSecret
 	// failed gets an error when the server cannot go on by itself.
 	failed chan error
 	loops  sync.WaitGroup
@@ -183,6 +185,7 @@ func (s *server) assemble(config configs.Config, log *slog.Logger, registry *pro
 }
 
 func (s *server) startWebhooks(config configs.Config, log *slog.Logger, registry *prometheus.Registry) (err error) {
+	s.webhooks = len(config.Webhook.URLs) > 0
 	s.hooks, err = webhook.New(webhook.Config{
 		URLs: config.Webhook.URLs, Secret: []byte(config.Webhook.Secret.Reveal()), AllowPrivate: config.Webhook.AllowPrivate,
 		Logger: log, Registerer: registry,
@@ -217,7 +220,7 @@ func (s *server) startTURN(config configs.Config, log *slog.Logger, registry *pr
 		Rules: relayRules(config.TURN), Limits: relayLimits(config.TURN),
 		Logger: log, Registerer: registry,
 	}
-	if len(config.Webhook.URLs) > 0 {
+	if s.webhooks {
 		events := newRelayEvents(s.hooks.Send, time.Now())
 		out.Began, out.Ended = events.began, events.ended
 	}
@@ -326,7 +329,7 @@ func (s *server) end(ctx context.Context) error {
 	ended := make(chan error, 1)
 	go func() {
 		if s.service == nil { // elsewhere it is the calls that end
-			awaitDrained(ctx, drained)
+			awaitDrained(ctx, drained, s.webhooks)
 		}
 		// Not every deadline reaches a client whose connection is stuck: over
 		// HTTP/2 those are of streams.
@@ -335,7 +338,7 @@ func (s *server) end(ctx context.Context) error {
 		err := s.endCalls(ctx)
 		err = errors.Join(err, s.http.Shutdown(ctx), s.closeRelay())
 		if s.hooks != nil {
-			err = errors.Join(err, s.hooks.Close(ctx)) // which has heard of all that ended
+			s.hooks.Close(ctx) // which has heard of all that ended
 		}
 		ended <- errors.Join(err, s.closeMedia())
 	}()

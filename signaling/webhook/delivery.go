@@ -99,6 +99,9 @@ func (t *target) post(d *delivery) result {
 		if _, forbidden := errors.AsType[*forbiddenError](err); forbidden {
 			return result{verdict: refused, why: err.Error(), forbidden: true}
 		}
+		if t.ended.Err() != nil {
+			return result{verdict: retry, why: "no answer until the stop"}
+		}
 		if errors.Is(err, context.DeadlineExceeded) {
 			return result{verdict: retry, why: fmt.Sprintf("no answer within %v", requestTimeout)}
 		}

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,8 +23,9 @@ func (l *lab) drain() {
 	l.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	if err := l.Close(ctx); err != nil {
-		l.t.Error(err)
+	l.within = time.Minute
+	if unsent := l.Close(ctx); unsent > 0 {
+		l.t.Errorf("%d events are unsent", unsent)
 	}
 }
 
@@ -164,8 +164,8 @@ func TestACertificateIsChecked(t *testing.T) {
 	l.Send(event("tea", 1))
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if err := l.Close(ctx); err == nil || !strings.HasPrefix(err.Error(), "1 webhook events") {
-		t.Errorf("Close says %v", err)
+	if unsent := l.Close(ctx); unsent != 1 {
+		t.Errorf("Close says that %d events are unsent", unsent)
 	}
 	if len(s.got()) != 0 {
 		t.Fatal("a server that nobody vouches for got events")

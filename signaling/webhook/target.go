@@ -37,12 +37,16 @@ type target struct {
 	// warned is when it was last logged that events are dropped for want of
 	// room.
 	warned time.Time
-	// closing: there are no new events. empty is closed when none are left.
+	// closing: there are no new events, and nothing is tried after until. empty
+	// is closed when none are left.
 	closing bool
+	until   time.Time
 	empty   chan struct{}
-	// stopped: nothing is tried any more. unsent counts what was lost by that.
+	// stopped: nothing is tried any more. unsent counts what was lost by that
+	// and by closing, and why says how the last attempt of it failed.
 	stopped bool
 	unsent  int
+	why     string
 }
 
 // send queues an event.
@@ -124,15 +128,19 @@ func (t *target) settle(d *delivery, r result) {
 		outcome = outcomeForbidden
 	}
 	if r.verdict == retry {
-		if t.stopped {
+		if !t.stopped || t.why == "" { // what stop cut says less than what failed before
+			t.why = r.why
+		}
+		now := time.Now()
+		at, again := patience.next(now, d.began, d.attempt, random.Float64(), r.asked)
+		if t.stopped || t.closing && at.After(t.until) {
 			t.unsent += len(d.events)
 			t.queue.lose(d)
 			t.metrics.ended(outcomeClosed, 1)
 			t.metrics.drop(outcomeClosed, len(d.events))
 			return
 		}
-		now := time.Now()
-		if at, again := patience.next(now, d.began, d.attempt, random.Float64(), r.asked); again {
+		if again {
 			t.queue.rest(d)
 			t.arm(d, at.Sub(now))
 			return
@@ -168,21 +176,20 @@ func (t *target) disarm(deliveries []*delivery) {
 	}
 }
 
-// close takes no more events, and tries at once what rests. The channel is
-// closed when nothing is left.
-func (t *target) close() <-chan struct{} {
+// close takes no more events, and tries at once what rests; what would be
+// tried again only after until is given up. The channel is closed when nothing
+// is left.
+func (t *target) close(until time.Time) <-chan struct{} {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.closing {
-		t.closing = true
-		resting := t.queue.resting()
-		t.disarm(resting)
-		for _, d := range resting {
-			t.queue.wake(d)
-		}
-		t.work()
-		t.checkEmpty()
+	t.closing, t.until = true, until
+	resting := t.queue.resting()
+	t.disarm(resting)
+	for _, d := range resting {
+		t.queue.wake(d)
 	}
+	t.work()
+	t.checkEmpty()
 	return t.empty
 }
 
@@ -211,12 +218,15 @@ func (t *target) stop() {
 }
 
 // wait waits until nothing is going on any more, after stop, and returns how
-// many events that has cost.
-func (t *target) wait() int {
+// many events that has cost, and how the last attempt failed.
+func (t *target) wait() (unsent int, why string) {
 	t.running.Wait()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.unsent
+	if t.why == "" {
+		return t.unsent, "there was no time to try"
+	}
+	return t.unsent, t.why
 }
 
 // held is how many events are not delivered yet.

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,6 +40,11 @@ type Sender struct {
 	targets   []*target
 	transport *http.Transport
 	end       context.CancelFunc
+	log       *slog.Logger
+	within    time.Duration // closeTime
+
+	closing sync.Once
+	unsent  int
 }
 
 // New makes a sender; whoever does must Close it. The error says which URL is
@@ -57,6 +63,7 @@ func newSender(config Config, dial dialFunc) (*Sender, error) {
 	ended, end := context.WithCancel(context.Background())
 	s := &Sender{
 		end: end,
+		log: config.Logger, within: closeTime,
 		transport: &http.Transport{
 			// No Proxy: it would connect for us, to addresses that nobody
 			// here has judged.
@@ -106,13 +113,31 @@ func (s *Sender) Send(event *protocol.RoomEvent) {
 	}
 }
 
+// closeTime is how long Close goes on delivering. Most deliveries take far
+// less; a target that does not answer must not make a stop long.
+const closeTime = 2 * time.Second
+
 // Close takes no more events and delivers those that wait, without waiting out
-// what was put off. When ctx ends it cuts what is going on and drops the rest;
-// the error then says how many events were lost. No goroutine is left.
-func (s *Sender) Close(ctx context.Context) error {
+// what was put off, for two seconds and no longer than three quarters of the
+// time that ctx has left. Then it cuts what is going on and drops the rest; for each
+// URL it logs how many events were lost so, and why, and it returns their sum.
+// No goroutine is left. Only the first call does something; all return its
+// sum.
+func (s *Sender) Close(ctx context.Context) (unsent int) {
+	s.closing.Do(func() { s.unsent = s.close(ctx) })
+	return s.unsent
+}
+
+func (s *Sender) close(ctx context.Context) (unsent int) {
+	until := time.Now().Add(s.within)
+	if deadline, ok := ctx.Deadline(); ok {
+		until = time.Now().Add(min(s.within, time.Until(deadline)*3/4))
+	}
+	ctx, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
 	empty := make([]<-chan struct{}, len(s.targets))
 	for i, t := range s.targets {
-		empty[i] = t.close()
+		empty[i] = t.close(until)
 	}
 	for _, e := range empty {
 		select {
@@ -124,15 +149,15 @@ func (s *Sender) Close(ctx context.Context) error {
 		t.stop()
 	}
 	s.end()
-	unsent := 0
 	for _, t := range s.targets {
-		unsent += t.wait()
+		lost, why := t.wait()
+		if lost > 0 {
+			s.log.Warn("webhook events were not delivered before the stop, and are lost", "url", t.name, "events", lost, "reason", why)
+		}
+		unsent += lost
 	}
 	s.transport.CloseIdleConnections()
-	if unsent > 0 {
-		return fmt.Errorf("%d webhook events were not delivered before the stop", unsent)
-	}
-	return nil
+	return unsent
 }
 
 // held is how many events are not delivered yet, over all URLs.

@@ -365,19 +365,18 @@ func TestAnEventThatCannotBeWrittenStopsNothing(t *testing.T) {
 }
 
 func TestClose(t *testing.T) {
-	const patience = 3 * time.Second
-	closeWithin := func(l *lab) (time.Duration, error) {
+	closeWithin := func(l *lab) (took time.Duration, unsent int) {
 		began := time.Now()
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		err := l.Close(ctx)
-		return time.Since(began), err
+		unsent = l.Close(ctx)
+		return time.Since(began), unsent
 	}
 	t.Run("with nothing to do", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := open(t, internet{"a.example": &site{t: t}})
-			if took, err := closeWithin(l); err != nil || took != 0 {
-				t.Errorf("%v after %v", err, took)
+			if took, unsent := closeWithin(l); unsent != 0 || took != 0 {
+				t.Errorf("%d unsent after %v", unsent, took)
 			}
 		})
 	})
@@ -388,16 +387,16 @@ func TestClose(t *testing.T) {
 			for seq := range 1000 {
 				l.Send(event("tea", seq+1))
 			}
-			if took, err := closeWithin(l); err != nil || took > 1100*time.Millisecond {
-				t.Errorf("%v after %v", err, took)
+			if took, unsent := closeWithin(l); unsent != 0 || took > 1100*time.Millisecond {
+				t.Errorf("%d unsent after %v", unsent, took)
 			}
 			l.Send(event("tea", 1001))
 			if got := s.seqs("tea"); !slices.Equal(got, upTo(1000)) {
 				t.Errorf("came %v", got)
 			}
 			l.expect(map[string]int{"events_dropped_total closed": 1, "queue_length": 0})
-			if _, err := closeWithin(l); err != nil {
-				t.Errorf("closed twice: %v", err)
+			if _, unsent := closeWithin(l); unsent != 0 {
+				t.Errorf("closed twice: %d unsent", unsent)
 			}
 		})
 	})
@@ -414,30 +413,40 @@ func TestClose(t *testing.T) {
 			l.Send(event("tea", 1))
 			pass(10 * time.Minute)
 			well.Store(true)
-			if took, err := closeWithin(l); err != nil || took != 0 {
-				t.Errorf("%v after %v", err, took)
+			if took, unsent := closeWithin(l); unsent != 0 || took != 0 {
+				t.Errorf("%d unsent after %v", unsent, took)
 			}
 			l.expect(map[string]int{"deliveries_total accepted": 1})
 		})
 	})
-	for name, target := range map[string]func(*testing.T) http.Handler{
-		"a dead target":      func(*testing.T) http.Handler { return nil },
-		"a hanging target":   func(t *testing.T) http.Handler { return &site{t: t, answer: hang} },
-		"a target that errs": func(t *testing.T) http.Handler { return &site{t: t, answer: status(500)} },
+	for name, tc := range map[string]struct {
+		target   func(*testing.T) http.Handler
+		why, not string
+	}{
+		"a dead target":      {func(*testing.T) http.Handler { return nil }, "no answer within 10s", "stop\""},
+		"a hanging target":   {func(t *testing.T) http.Handler { return &site{t: t, answer: hang} }, "no answer within 10s", "stop\""},
+		"a target that errs": {func(t *testing.T) http.Handler { return &site{t: t, answer: status(500)} }, "answered 500", "within"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				good := &site{t: t}
-				l := open(t, internet{"a.example": target(t), "good.example": good})
+				var log strings.Builder
+				l := open(t, internet{"a.example": tc.target(t), "good.example": good}, func(c *Config) {
+					c.Logger = slog.New(slog.NewTextHandler(&log, nil))
+				})
 				for room := range 20 {
 					for seq := range 150 {
 						l.Send(event(fmt.Sprint(room), seq+1))
 					}
 				}
 				pass(time.Minute)
-				took, err := closeWithin(l)
-				if err == nil || !strings.HasPrefix(err.Error(), "3000 webhook events were not delivered") || took != patience {
-					t.Errorf("%v after %v", err, took)
+				took, unsent := closeWithin(l)
+				if unsent != 3000 || took > closeTime {
+					t.Errorf("%d unsent after %v", unsent, took)
+				}
+				last := log.String()[strings.LastIndex(strings.TrimSpace(log.String()), "\n")+1:]
+				if !strings.Contains(last, "a.example/hook events=3000") || !strings.Contains(last, tc.why) || strings.Contains(last, tc.not) {
+					t.Errorf("logged was %s", last)
 				}
 				l.expect(map[string]int{"events_dropped_total closed": 3000, "queue_length": 0})
 				if got := good.seqs("7"); !slices.Equal(got, upTo(150)) {
@@ -451,6 +460,33 @@ func TestClose(t *testing.T) {
 			})
 		})
 	}
+	t.Run("what fails is tried again while there is time", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := &site{t: t}
+			s.answer = func(w http.ResponseWriter, _ *http.Request, _ received, number int) {
+				if number == 1 {
+					w.WriteHeader(503)
+				}
+			}
+			l := open(t, internet{"a.example": s})
+			l.Send(event("tea", 1))
+			if took, unsent := closeWithin(l); unsent != 0 || took > time.Second {
+				t.Errorf("%d unsent after %v", unsent, took)
+			}
+		})
+	})
+	t.Run("leaves time to whoever closes it", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l := open(t, internet{"dead.example": nil})
+			l.Send(event("tea", 1))
+			began := time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if unsent := l.Close(ctx); unsent != 1 || time.Since(began) != 750*time.Millisecond {
+				t.Errorf("%d unsent after %v", unsent, time.Since(began))
+			}
+		})
+	})
 }
 
 // What Send costs the room that calls it, when the target is dead and every
