@@ -54,12 +54,18 @@ func (c *loadCommand) Run(ctx context.Context) error {
 func (c *loadCommand) run(ctx context.Context, out, progress io.Writer, every time.Duration) error {
 	plan, err := c.plan()
 	if err != nil {
-		return err
+		return &exitError{exitUsage, err}
 	}
 	if extension := filepath.Ext(c.Plot); c.Plot != "" && extension != ".svg" && extension != ".html" {
-		return fmt.Errorf("--plot %s ends in neither .svg nor .html", c.Plot)
+		return &exitError{exitUsage, fmt.Errorf("--plot %s ends in neither .svg nor .html", c.Plot)}
 	}
-	gauge := c.gauge(ctx, plan, progress)
+	if info, err := os.Stat(filepath.Dir(c.Plot)); c.Plot != "" && (err != nil || !info.IsDir()) {
+		return &exitError{exitUsage, fmt.Errorf("--plot %s: there is no folder %s", c.Plot, filepath.Dir(c.Plot))}
+	}
+	gauge, err := c.gauge(ctx, plan, progress)
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
 	var told time.Time
 	report, err := load.Run(ctx, plan, gauge, func(s load.Sample) {
 		if time.Since(told) >= every {
@@ -70,7 +76,13 @@ func (c *loadCommand) run(ctx context.Context, out, progress io.Writer, every ti
 	if err != nil {
 		return err
 	}
-	return errors.Join(c.print(out, report), c.draw(report))
+	if err := errors.Join(c.print(out, report), c.draw(report)); err != nil {
+		return err
+	}
+	if report.Clients.Lost > 0 || report.Clients.Failed > 0 || report.Server.Unread != "" {
+		return &exitError{code: exitFailure}
+	}
+	return nil
 }
 
 // plan is what the flags say.
@@ -100,17 +112,22 @@ func (c *loadCommand) plan() (load.Plan, error) {
 	return plan, plan.Check()
 }
 
-// gauge is where the server's use of the machine is read; nil if nowhere.
-func (c *loadCommand) gauge(ctx context.Context, plan load.Plan, progress io.Writer) *load.Gauge {
-	gauge := load.Metrics(plan.URL)
+// gauge is where the server's use of the machine is read; nil if nowhere. A
+// process that was named has to be there.
+func (c *loadCommand) gauge(ctx context.Context, plan load.Plan, progress io.Writer) (*load.Gauge, error) {
 	if c.PID != 0 {
-		gauge = load.Process(c.PID)
+		gauge := load.Process(c.PID)
+		if _, err := gauge.Read(ctx); err != nil {
+			return nil, fmt.Errorf("--pid: %w", err)
+		}
+		return &gauge, nil
 	}
+	gauge := load.Metrics(plan.URL)
 	if _, err := gauge.Read(ctx); err != nil {
 		fmt.Fprintf(progress, "What the server uses is not known: %v\n", err)
-		return nil
+		return nil, nil
 	}
-	return &gauge
+	return &gauge, nil
 }
 
 func (c *loadCommand) print(out io.Writer, report *load.Report) error {

@@ -113,23 +113,28 @@ func exitCode(err error) int {
 func TestALoadIsToldWhyItIsRefused(t *testing.T) {
 	_, closed := runServer(t, func(c *configs.Config) { c.Keys = configs.Secret("main=" + strings.Repeat("s", 32)) })
 	_, narrow := runServer(t, func(c *configs.Config) { c.Limits.PeersPerRoom = 2 })
+	_, slow := runServer(t, func(c *configs.Config) { c.Limits.JoinsPerMinute = 2 })
 	for name, tc := range map[string]struct {
 		arguments []string
+		code      int
 		want      []string
 	}{
-		"without a token":     {[]string{closed}, []string{"refused publisher 1", "ACCESS_REQUIRED", "--token"}},
-		"by a bad token":      {[]string{closed, "--token", "a.b.c"}, []string{"ACCESS_DENIED"}},
-		"a full room":         {[]string{narrow}, []string{"ROOM_FULL", "limits.peers_per_room"}},
-		"by nobody":           {[]string{"http://127.0.0.1:1"}, []string{"connection refused"}},
-		"an address":          {[]string{"localhost"}, []string{"http://host:port"}},
-		"a place for a plot":  {[]string{narrow, "--plot", "run.png"}, []string{".svg"}},
-		"a number of packets": {[]string{narrow, "--open", "some"}, []string{"--open"}},
+		"without a token":     {[]string{closed}, 1, []string{"refused publisher 1", "ACCESS_REQUIRED", "--token"}},
+		"by a bad token":      {[]string{closed, "--token", "a.b.c"}, 1, []string{"ACCESS_DENIED"}},
+		"a full room":         {[]string{narrow}, 1, []string{"ROOM_FULL", "limits.peers_per_room"}},
+		"by nobody":           {[]string{"http://127.0.0.1:1"}, 1, []string{"connection refused"}},
+		"an address":          {[]string{"localhost"}, 2, []string{"http://host:port"}},
+		"a place for a plot":  {[]string{narrow, "--plot", "run.png"}, 2, []string{".svg"}},
+		"a folder for a plot": {[]string{narrow, "--plot", "none/run.svg"}, 2, []string{"--plot", "no folder none"}},
+		"a number of packets": {[]string{narrow, "--open", "some"}, 2, []string{"--open"}},
+		"a process":           {[]string{narrow, "--pid", "2147483647"}, 2, []string{"--pid", "no process 2147483647"}},
+		"a rate of joins":     {[]string{slow}, 1, []string{"joins a minute", "limits.joins_per_minute", "--ramp"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			command := program(t, nil, append([]string{"load", "--duration", "1s"}, tc.arguments...)...)
 			out, err := command.CombinedOutput()
-			if exitCode(err) != 1 {
-				t.Errorf("the exit code is %d; 1 was expected", exitCode(err))
+			if exitCode(err) != tc.code {
+				t.Errorf("the exit code is %d; %d was expected", exitCode(err), tc.code)
 			}
 			for _, want := range tc.want {
 				if !strings.Contains(string(out), want) {
@@ -189,5 +194,41 @@ func TestALoadCanBeInterrupted(t *testing.T) {
 	}
 	if page, err := os.ReadFile(filepath.Join(command.Dir, "run.html")); err != nil || !strings.Contains(string(page), "<svg") {
 		t.Errorf("the drawing: %v", err)
+	}
+}
+
+// A load whose server ends meanwhile reports what was until then, says so, and fails.
+func TestALoadOutlivesItsServer(t *testing.T) {
+	for name, end := range map[string]os.Signal{"stops": syscall.SIGTERM, "dies": syscall.SIGKILL} {
+		t.Run(name, func(t *testing.T) {
+			server, url := serveProgram(t, "HIROBA_PORT=0")
+			command := program(t, nil, "load", url, "--duration", "4s", "--audio", "--subscribers", "1")
+			progress, err := command.StderrPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out bytes.Buffer
+			command.Stdout = &out
+			if err := command.Start(); err != nil {
+				t.Fatal(err)
+			}
+			lines := bufio.NewScanner(progress)
+			for lines.Scan() && !strings.Contains(lines.Text(), "2 of 2 in") {
+				t.Log(lines.Text())
+			}
+			if err := server.Process.Signal(end); err != nil {
+				t.Fatal(err)
+			}
+			_ = server.Wait()
+			_, _ = io.Copy(io.Discard, progress)
+			if code := exitCode(command.Wait()); code != 1 {
+				t.Errorf("the exit code is %d; 1 was expected", code)
+			}
+			for _, want := range []string{"1 of 1", "it may have ended", "connection refused"} {
+				if !strings.Contains(out.String(), want) {
+					t.Errorf("%q is not in\n%s", want, out.String())
+				}
+			}
+		})
 	}
 }

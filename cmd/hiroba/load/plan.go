@@ -69,7 +69,7 @@ func (v Video) String() string {
 	if v == (Video{}) {
 		return "none"
 	}
-	return fmt.Sprintf("%s:%gk:%g", v.Codec, v.Bitrate/1000, v.FPS)
+	return v.Codec + ":" + strconv.FormatFloat(v.Bitrate/1000, 'f', -1, 64) + "k:" + strconv.FormatFloat(v.FPS, 'f', -1, 64)
 }
 
 // MarshalText is String.

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -82,6 +83,8 @@ type Server struct {
 	Cores      float64 `json:"cores"`      // that it kept busy
 	PerPacket  float64 `json:"per_packet"` // µs of CPU per packet that a subscriber received
 	Resident   uint64  `json:"resident"`   // bytes, at the end
+	// Unread says why it is not known; the rest is 0 then.
+	Unread string `json:"unread,omitempty"`
 }
 
 // Own is what the load generator used in the measured time.
@@ -174,9 +177,15 @@ func (out *Report) use(r *run, marks *[2]mark, received, sent uint64) {
 		}
 		return used * 1e6 / float64(packets)
 	}
-	if r.gauge != nil {
+	switch unread := cmp.Or(marks[0].unread, marks[1].unread); {
+	case r.gauge == nil:
+	case unread != nil:
+		out.Server = Server{Source: r.gauge.Source, Unread: unread.Error()}
+	default:
 		used := (marks[1].usage.CPU - marks[0].usage.CPU).Seconds()
-		out.Server = Server{r.gauge.Source, used, used / out.Seconds, perPacket(used, received), marks[1].usage.Resident}
+		out.Server = Server{
+			Source: r.gauge.Source, CPUSeconds: used, Cores: used / out.Seconds, PerPacket: perPacket(used, received), Resident: marks[1].usage.Resident,
+		}
 	}
 	own := (marks[1].own - marks[0].own).Seconds()
 	out.Generator = Own{CPUSeconds: own, PerPacket: perPacket(own, received+sent)}

@@ -112,10 +112,7 @@ func (r *run) measure(ctx context.Context, progress Progress) (*Report, error) {
 	if r.settle(ctx, settled) != nil {
 		return watch.report(nil, true), nil
 	}
-	begin, err := r.mark(ctx)
-	if err != nil {
-		return nil, err
-	}
+	begin := r.mark(context.WithoutCancel(ctx))
 	churned := make(chan struct{})
 	churning, stop := context.WithCancel(ctx)
 	go func() {
@@ -123,7 +120,7 @@ func (r *run) measure(ctx context.Context, progress Progress) (*Report, error) {
 		r.churn(ctx, churning)
 	}()
 	pause(ctx, r.plan.Duration)
-	end, err := r.mark(context.WithoutCancel(ctx))
+	end := r.mark(context.WithoutCancel(ctx))
 	stop()
 	<-churned
 	if r.plan.Churn > 0 {
@@ -139,9 +136,6 @@ func (r *run) measure(ctx context.Context, progress Progress) (*Report, error) {
 			c.missingAtTheEnd(stopped)
 		}
 		l.mu.Unlock()
-	}
-	if err != nil {
-		return nil, err
 	}
 	return watch.report(&[2]mark{begin, end}, ctx.Err() != nil), nil
 }
@@ -283,7 +277,8 @@ var advice = map[protocol.Error_Code]string{
 	protocol.Error_NOT_GRANTED:       "give a token with the grants publish, subscribe and data",
 	protocol.Error_ROOM_FULL:         "raise limits.peers_per_room of the server",
 	protocol.Error_TOO_MANY_ROOMS:    "raise limits.rooms of the server",
-	protocol.Error_TOO_MANY_SESSIONS: "raise limits.sessions, limits.sessions_per_address, limits.sessions_per_user or limits.joins_per_minute of the server, or come more slowly with --ramp",
+	protocol.Error_TOO_MANY_SESSIONS: "raise limits.sessions, limits.sessions_per_address or limits.sessions_per_user of the server",
+	protocol.Error_TOO_MANY_MESSAGES: "raise limits.joins_per_minute and limits.requests_per_second of the server, or come more slowly with --ramp",
 }
 
 // refusal says who did not get in, why, and what to do about it.
@@ -424,15 +419,14 @@ type mark struct {
 	at     time.Time
 	counts *counts
 	usage  Usage
+	unread error // why usage is not known
 	own    time.Duration
 	busy   []time.Duration // by loop
 }
 
-func (r *run) mark(ctx context.Context) (m mark, err error) {
+func (r *run) mark(ctx context.Context) (m mark) {
 	if r.gauge != nil {
-		if m.usage, err = r.gauge.read(ctx); err != nil {
-			return m, err
-		}
+		m.usage, m.unread = r.gauge.read(ctx)
 	}
 	m.at, m.counts, m.own = time.Now(), r.counts(), ownCPU()
 	for _, l := range r.loops {
@@ -440,7 +434,7 @@ func (r *run) mark(ctx context.Context) (m mark, err error) {
 		m.busy = append(m.busy, l.busy)
 		l.mu.Unlock()
 	}
-	return m, nil
+	return m
 }
 
 // lost is how many clients are connected no more, though nobody told them to

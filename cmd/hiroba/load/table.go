@@ -64,7 +64,9 @@ func (r *Report) Write(to io.Writer) error {
 // sentences say what there is to say beside the tables.
 func (r *Report) sentences() (out []string) {
 	say := func(format string, arguments ...any) { out = append(out, fmt.Sprintf(format, arguments...)) }
-	if s := &r.Server; s.Source != "" && r.Seconds > 0 {
+	if s := &r.Server; s.Unread != "" {
+		say("What the server used is not known, it may have ended: %s", s.Unread)
+	} else if s.Source != "" && r.Seconds > 0 {
 		say("Server (%s): %.2f s of CPU in %.1f s, %.0f %% of a core; %.2f µs per packet that was received; %.1f MB resident.",
 			s.Source, s.CPUSeconds, r.Seconds, 100*s.Cores, s.PerPacket, float64(s.Resident)/1e6)
 	}
