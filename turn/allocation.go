@@ -173,7 +173,7 @@ func (s *Server) begin(a *allocation) bool {
 	a.from.hold(a)
 	s.counts.allocations.WithLabelValues(string(a.from.transport)).Inc()
 	s.log.Debug("TURN allocation made", "client", a.from.addr, "transport", a.from.transport, "user", a.user, "id", a.id)
-	if a.from.stream != nil && a.from.stream.isOver() { // it ended meanwhile
+	if l := a.from.link(); l != nil && l.gone.Load() { // it ended meanwhile
 		s.end(a, EndedByLink)
 	}
 	return true

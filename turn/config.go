@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/hiroba-rtc/hiroba/internal/records"
 )
 
 // Config says what a Server serves.
@@ -17,9 +19,12 @@ type Config struct {
 	// UDP are sockets bound to one specific address each; relays for a client
 	// sit at the address that it reached. The server reads and closes them.
 	UDP []Socket
-	// Listeners have the connections of clients over TCP, TLS and DTLS. The
-	// server closes them.
+	// Listeners have the connections of clients over TCP and TLS. The server
+	// closes them.
 	Listeners []Listener
+	// DTLS has the connections over DTLS on the sockets of UDP, or is nil. The
+	// server closes it.
+	DTLS records.Listener
 
 	Credentials Credentials
 	// Realm is "hiroba" when empty.
@@ -70,9 +75,7 @@ type Credentials struct {
 // Listener has connections of clients.
 type Listener struct {
 	net.Listener
-	// Transport is how clients come here. TCP and TLS carry a stream of bytes;
-	// what a connection over DTLS reads and writes at once is one datagram.
-	Transport Transport
+	Transport Transport // how clients come here: TCP or TLS
 }
 
 // Transport is how a client reaches the server; as a string, a label of
@@ -114,8 +117,8 @@ func (c *Config) complete() error {
 		return errors.New("turn: neither UDP nor TCP to serve")
 	}
 	for _, l := range c.Listeners {
-		if l.Transport != TCP && l.Transport != TLS && l.Transport != DTLS {
-			return fmt.Errorf("turn: %q is no transport of a listener; it can be tcp, tls or dtls", l.Transport)
+		if l.Transport != TCP && l.Transport != TLS {
+			return fmt.Errorf("turn: %q is no transport of a listener; it can be tcp or tls", l.Transport)
 		}
 	}
 	for _, socket := range c.UDP {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"sync"
 
+	"github.com/hiroba-rtc/hiroba/internal/records"
 	"github.com/hiroba-rtc/hiroba/internal/udp"
 )
 
@@ -28,8 +29,9 @@ type front struct {
 	index  int     // in Server.fronts
 	corner *corner // nil where there is no second address
 
-	mu      sync.RWMutex // guards clients
+	mu      sync.RWMutex // guards the fields below
 	clients map[netip.AddrPort]*allocation
+	secures map[netip.AddrPort]*secure
 }
 
 // origin is where a message of a client came from, and so the way back.
@@ -38,13 +40,25 @@ type origin struct {
 	addr      netip.AddrPort
 	local     netip.Addr // that the client reached
 	front     *front     // over UDP
-	stream    *stream    // over anything else
+	stream    *stream    // over TCP and TLS
+	secure    *secure    // over DTLS
+}
+
+// link is the connection, nil over UDP.
+func (o origin) link() *link {
+	switch {
+	case o.stream != nil:
+		return &o.stream.link
+	case o.secure != nil:
+		return &o.secure.link
+	}
+	return nil
 }
 
 // hold makes an allocation that of the client.
 func (o origin) hold(a *allocation) {
-	if o.stream != nil {
-		o.stream.hold(a)
+	if l := o.link(); l != nil {
+		l.hold(a)
 		return
 	}
 	o.front.mu.Lock()
@@ -54,8 +68,8 @@ func (o origin) hold(a *allocation) {
 
 // release takes it away again.
 func (o origin) release(a *allocation) {
-	if o.stream != nil {
-		o.stream.release(a)
+	if l := o.link(); l != nil {
+		l.release(a)
 		return
 	}
 	o.front.mu.Lock()
@@ -72,6 +86,13 @@ func (f *front) of(client netip.AddrPort) *allocation {
 	return f.clients[client]
 }
 
+// secured returns the connection over DTLS of a client, or nil.
+func (f *front) secured(client netip.AddrPort) *secure {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.secures[client]
+}
+
 // read serves the socket until it is closed.
 func (f *front) read() {
 	in := newIntake(f.server)
@@ -85,9 +106,17 @@ func (f *front) read() {
 		}
 		in.now = f.server.now()
 		// What comes from one client often comes in a row.
-		var last netip.AddrPort
+		var last, lastSecure netip.AddrPort
 		var its *allocation
+		var secured *secure
 		for _, d := range datagrams {
+			if records.Is(d.Bytes) {
+				if d.From != lastSecure {
+					lastSecure, secured = d.From, f.secured(d.From)
+				}
+				in.open(secured, d.Bytes)
+				continue
+			}
 			if d.From != last {
 				last, its = d.From, f.of(d.From)
 			}

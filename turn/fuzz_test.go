@@ -48,7 +48,7 @@ func newTarget(t testing.TB) *target {
 
 // say has the server take a message and returns what it answers.
 func (tg *target) say(b []byte) []byte {
-	tg.in.take(tg.stream, b)
+	tg.in.take(&tg.stream.link, b)
 	if tg.in.joined != nil {
 		tg.in.joined = nil
 	}

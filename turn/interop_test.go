@@ -42,7 +42,8 @@ func newFarm(t testing.TB, change func(*Config)) *farm {
 		Credentials: Credentials{Secrets: [][]byte{secret}, Users: map[string]string{"bench": "bench"}},
 		Rules:       Rules{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}},
 		Limits:      Limits{AllocationsPerUser: 100_000, Allocations: 100_000, AllocationsPerSecond: 100_000, AnswersPerSecond: 100_000},
-		Listeners:   []Listener{{p.TURNTCP(), TCP}, {p.TURNTLS(), TLS}, {p.TURNDTLS(), DTLS}},
+		Listeners:   []Listener{{p.TURNTCP(), TCP}, {p.TURNTLS(), TLS}},
+		DTLS:        p.TURNDTLS(),
 		Logger:      quiet,
 	}
 	var ice sync.WaitGroup

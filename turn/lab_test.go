@@ -1,6 +1,7 @@
 package turn
 
 import (
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -52,10 +53,11 @@ func newLabWithTimeouts(t testing.TB, timeouts streamTimeouts, change func(*Conf
 	t.Helper()
 	l := &lab{registry: prometheus.NewRegistry()}
 	var err error
-	if l.port, err = port.Listen(port.Config{Host: loopback, Logger: quiet, Registerer: l.registry}); err != nil {
+	secure := &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}}
+	if l.port, err = port.Listen(port.Config{Host: loopback, Logger: quiet, Registerer: l.registry, TLS: secure}); err != nil {
 		t.Fatal(err)
 	}
-	config := Config{Listeners: []Listener{{l.port.TURNTCP(), TCP}}, Credentials: Credentials{Secrets: [][]byte{secret}}, Logger: quiet, Registerer: l.registry}
+	config := Config{Listeners: []Listener{{l.port.TURNTCP(), TCP}, {l.port.TURNTLS(), TLS}}, DTLS: l.port.TURNDTLS(), Credentials: Credentials{Secrets: [][]byte{secret}}, Logger: quiet, Registerer: l.registry}
 	var sfu sync.WaitGroup
 	for _, u := range l.port.UDP() {
 		config.UDP = append(config.UDP, u.TURN())
@@ -84,15 +86,19 @@ func newLabWithTimeouts(t testing.TB, timeouts streamTimeouts, change func(*Conf
 	return l
 }
 
-// echo sends each datagram back until the socket is closed.
+// echo sends each datagram back until the socket is closed, but for those that
+// are for others than the SFU.
 func echo(conn net.PacketConn) {
+	shared, isShared := conn.(*port.ICEConn)
 	buf := make([]byte, 4096)
 	for {
 		n, from, err := conn.ReadFrom(buf)
 		if err != nil {
 			return
 		}
-		_, _ = conn.WriteTo(buf[:n], from)
+		if !isShared || !shared.Stray(buf[:n], addrPort(from)) {
+			_, _ = conn.WriteTo(buf[:n], from)
+		}
 	}
 }
 

@@ -2,9 +2,7 @@ package turn
 
 import (
 	"errors"
-	"os"
 	"syscall"
-	"time"
 
 	"github.com/hiroba-rtc/hiroba/internal/udp"
 )
@@ -56,7 +54,6 @@ func (l *loop) watch(s *stream) bool {
 		return false
 	}
 	s.watched = w
-	_ = s.SetReadDeadline(time.Time{})
 	return true
 }
 
@@ -91,7 +88,7 @@ func (l *loop) read(s *stream, ending bool) {
 			if message == nil {
 				break
 			}
-			l.in.take(s, message)
+			l.in.take(&s.link, message)
 			if joined := l.in.joined; joined != nil {
 				l.in.joined = nil
 				l.hand(s, joined, append([]byte(nil), f.rest()...))
@@ -114,20 +111,4 @@ func (l *loop) hand(s *stream, joined joined, rest []byte) {
 	l.flush() // the answer comes before what the peer says
 	s.unwatch()
 	s.server.loops.Go(func() { s.over(joined.run(s, rest)) })
-}
-
-// overdue ends connections that a loop reads and that were silent for too long;
-// the others have deadlines.
-func (s *Server) overdue(now time.Time) {
-	s.mu.Lock()
-	var late []*stream
-	for st := range s.streams {
-		if st.late(now) {
-			late = append(late, st)
-		}
-	}
-	s.mu.Unlock()
-	for _, st := range late {
-		st.over(os.ErrDeadlineExceeded)
-	}
 }

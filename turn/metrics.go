@@ -53,7 +53,10 @@ const (
 	dropPeerIn                     // from a denied peer
 	dropNoPermission               // of or for a peer without a permission, or of a channel that is not bound
 	dropNoAllocation               // needs an allocation, and there is none
-	dropMalformed                  // neither a request, an indication nor ChannelData
+	dropNoConnection               // of or for a connection over DTLS that has ended
+	dropForged                     // a record of DTLS that its client did not seal
+	dropReplayed                   // a record of DTLS that came before
+	dropMalformed                  // neither a request, an indication nor ChannelData, or no record of DTLS
 	dropNoSocket                   // the system gave the relay no socket
 	dropTooLarge                   // more than can be carried
 	dropRate                       // too many requests of a source without allocation
@@ -67,7 +70,7 @@ const (
 )
 
 var dropNames = [drops]string{
-	"peer_out", "peer_in", "no_permission", "no_allocation", "malformed", "no_socket", "too_large", "rate", "total_rate", "amplification", "slow",
+	"peer_out", "peer_in", "no_permission", "no_allocation", "no_connection", "forged", "replayed", "malformed", "no_socket", "too_large", "rate", "total_rate", "amplification", "slow",
 	"allocation_bits", "user_bits", "total_bits",
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/pion/stun/v4"
 
 	"github.com/hiroba-rtc/hiroba/internal/port/stunmsg"
+	"github.com/hiroba-rtc/hiroba/internal/records"
 	"github.com/hiroba-rtc/hiroba/internal/udp"
 )
 
@@ -80,10 +81,17 @@ func (o *outlet) batch(f *front) *udp.Batch {
 
 // answer sends a STUN message to a client.
 func (o *outlet) answer(to origin, message []byte) {
-	if to.stream != nil {
+	switch {
+	case to.stream != nil:
 		if to.stream.answer(message) {
 			o.streams = append(o.streams, to.stream)
 		}
+		return
+	case to.secure != nil:
+		b := o.batch(to.secure.front)
+		room := b.Room(len(message) + records.Overhead)
+		copy(room[records.Before:], message)
+		o.seal(b, to.secure, room)
 		return
 	}
 	b := o.batch(to.front)
@@ -100,10 +108,7 @@ func (o *outlet) toClient(a *allocation, number uint16, from netip.AddrPort, pay
 	a.fromPeers.add(len(payload))
 	o.received.add(len(payload))
 	if s := a.from.stream; s != nil {
-		padded := size
-		if a.from.transport != DTLS {
-			padded = (size + 3) &^ 3
-		}
+		padded := (size + 3) &^ 3
 		room, first := s.room(padded)
 		if room == nil {
 			o.server.counts.dropped(dropSlow)
@@ -117,14 +122,31 @@ func (o *outlet) toClient(a *allocation, number uint16, from netip.AddrPort, pay
 		}
 		return
 	}
-	b := o.batch(a.from.front)
-	room := b.Room(size)
+	front, before, after := a.from.front, 0, 0
+	if c := a.from.secure; c != nil {
+		front, before, after = c.front, records.Before, records.Overhead-records.Before
+	}
+	b := o.batch(front)
+	room := b.Room(before + size + after)
 	if room == nil {
 		o.server.counts.dropped(dropTooLarge)
 		return
 	}
-	write(room[:size], number, from, payload)
+	write(room[before:before+size], number, from, payload)
+	if c := a.from.secure; c != nil {
+		o.seal(b, c, room)
+		return
+	}
 	b.Add(size, a.from.addr)
+}
+
+// seal seals a message that lies in the room of a batch, and adds it.
+func (o *outlet) seal(b *udp.Batch, to *secure, room []byte) {
+	if err := to.conn.Seal(room); err != nil { // it has ended
+		o.server.counts.dropped(dropNoConnection)
+		return
+	}
+	b.Add(len(room), to.conn.Remote())
 }
 
 // write makes the message for what a peer sent.

@@ -6,19 +6,12 @@ import (
 	"net"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/hiroba-rtc/hiroba/internal/limit"
 	"github.com/hiroba-rtc/hiroba/internal/udp"
 )
 
 const (
-	// allocateWithin is how long a connection may stay without an allocation.
-	allocateWithin = 10 * time.Second
-	// silence is how long a connection with an allocation may send nothing. An
-	// allocation is refreshed every ten minutes at least (RFC 8656, section 7).
-	silence = 11 * time.Minute
 	// writeWithin is how long a client may take to read what is sent to it.
 	writeWithin = 10 * time.Second
 	// streamQueue is how many bytes wait for a client that reads slowly; what
@@ -28,29 +21,20 @@ const (
 	recordOverhead = 64
 )
 
-// stream is a connection of one client: over TCP or TLS, a stream of messages,
-// over DTLS, each read and write is one.
+// stream is a connection of one client over TCP or TLS, a stream of messages.
 //
 // A loop reads it with many others, or a goroutine of its own. What is for the
 // client is collected, and written by whoever collected it when that cannot wait
 // for the client, else by a goroutine that lives for as long as something waits.
 type stream struct {
+	link
 	net.Conn
-	server *Server
-	from   origin
 	unsent func() (int, bool) // bytes that the system has not sent; false: nobody knows
 	inline int                // as many bytes can be given to the system without waiting
-
-	client     atomic.Pointer[allocation]
-	notReading atomic.Bool // the client, so it was cut off
-
-	deadline sync.Mutex // guards the read deadline together with client
-	extended time.Time
 
 	watching sync.Mutex // guards watched
 	watched  *udp.Watch // nil: a goroutine reads it
 	partial  []byte     // of a message that has not come whole, the loop's
-	ended    sync.Once
 
 	mu      sync.Mutex // guards the fields below
 	waiting []byte     // whole messages
@@ -62,88 +46,23 @@ type stream struct {
 	unsentMost int
 }
 
-// streamTimeouts are the constants above, but for tests.
-type streamTimeouts struct {
-	allocate, silence, write time.Duration
-}
-
 func (s *Server) newStream(conn net.Conn, transport Transport) *stream {
-	st := &stream{Conn: conn, server: s}
+	st := &stream{Conn: conn}
+	st.link = link{server: s, shut: st.close}
 	st.from = origin{
 		transport: transport, addr: addrPort(conn.RemoteAddr()), local: addrPort(conn.LocalAddr()).Addr(), stream: st,
 	}
-	if transport == DTLS {
-		st.unsent, st.inline = func() (int, bool) { return 0, true }, mostBuffer // a datagram does not wait
-	} else {
-		st.unsent, st.inline = unsent(conn)
-	}
-	st.extend(nil)
+	st.unsent, st.inline = unsent(conn)
 	return st
 }
 
-// hold gives the client an allocation.
-func (s *stream) hold(a *allocation) {
-	s.client.Store(a)
-	s.extend(a)
-}
-
-// release takes it away. Without one the connection ends soon, whatever it
-// sends meanwhile.
-func (s *stream) release(a *allocation) {
-	if s.client.CompareAndSwap(a, nil) {
-		s.extend(nil)
-	}
-}
-
-// extend says how long the client may be silent from now on.
-func (s *stream) extend(a *allocation) {
-	s.deadline.Lock()
-	defer s.deadline.Unlock()
-	now := time.Now()
-	wait := s.server.timeouts.allocate
-	if a != nil {
-		wait = s.server.timeouts.silence
-	}
-	s.extended = now
-	if s.isWatched() {
-		return // see late
-	}
-	// An error means that the connection is closed, which the reader learns.
-	_ = s.SetReadDeadline(now.Add(wait))
-}
-
-// heard extends the deadline of a client with an allocation, now and then.
-func (s *stream) heard() {
-	a := s.client.Load()
-	if a == nil {
-		return
-	}
-	s.deadline.Lock()
-	due := time.Since(s.extended) > s.server.timeouts.silence/8
-	s.deadline.Unlock()
-	if due {
-		s.extend(a)
-	}
-}
-
-// late reports whether a connection that a loop reads was silent for too long.
-func (s *stream) late(now time.Time) bool {
-	if !s.isWatched() {
-		return false
-	}
-	wait := s.server.timeouts.allocate
-	if s.client.Load() != nil {
-		wait = s.server.timeouts.silence
-	}
-	s.deadline.Lock()
-	defer s.deadline.Unlock()
-	return now.Sub(s.extended) > wait
-}
-
-func (s *stream) isWatched() bool {
-	s.watching.Lock()
-	defer s.watching.Unlock()
-	return s.watched != nil
+// close closes the connection, which its reader notices if it has one.
+func (s *stream) close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.unwatch()
+	_ = s.Conn.Close()
 }
 
 // unwatch has no loop read the connection any more.
@@ -175,9 +94,6 @@ func (r *resumed) Read(b []byte) (int, error) {
 // read serves the connection until it ends.
 func (s *stream) read() error {
 	in := newIntake(s.server)
-	if s.from.transport == DTLS {
-		return s.readDatagrams(in)
-	}
 	var f frames
 	for {
 		if err := f.fill(s.Conn); err != nil {
@@ -194,7 +110,7 @@ func (s *stream) read() error {
 			if message == nil {
 				break
 			}
-			in.take(s, message)
+			in.take(&s.link, message)
 			if in.joined != nil {
 				in.out.flush()
 				return in.joined.run(s, f.rest())
@@ -204,31 +120,13 @@ func (s *stream) read() error {
 	}
 }
 
-func (s *stream) readDatagrams(in *intake) error {
-	buffer := make([]byte, 8192) // DTLS wants room for a whole record
-	for {
-		n, err := s.Conn.Read(buffer)
-		if err != nil {
-			return err
-		}
-		in.now = s.server.now()
-		s.heard()
-		if n <= maxFrame {
-			in.take(s, buffer[:n])
-		} else {
-			s.server.counts.dropped(dropTooLarge)
-		}
-		in.out.flush()
-	}
-}
-
 // take takes a message of a connection.
-func (in *intake) take(s *stream, message []byte) {
+func (in *intake) take(l *link, message []byte) {
 	if len(message) > 0 && message[0]>>6 == 0b01 {
-		in.channelData(s.client.Load(), message)
+		in.channelData(l.client.Load(), message)
 		return
 	}
-	in.message(s.from, s.client.Load(), message)
+	in.message(l.from, l.client.Load(), message)
 }
 
 // answer queues a message of ours, and reports whether flush is to be called.
@@ -330,13 +228,8 @@ func (s *stream) drain(inline bool) {
 		}
 	}
 	s.mu.Unlock()
-	if failed == nil {
-		return
-	}
-	if s.isWatched() {
+	if failed != nil {
 		s.over(net.ErrClosed)
-	} else {
-		_ = s.Conn.Close() // which its reader notices
 	}
 }
 
@@ -352,40 +245,20 @@ func (s *stream) write(out []byte, inline bool) error {
 		_, err := s.Conn.Write(out)
 		return err
 	}
-	// A datagram each over DTLS, and a record each over TLS: there are clients
-	// that lose what is behind the first message of a record (coturn's own).
+	// A record each: there are clients that lose what is behind the first message
+	// of a record (coturn's own).
 	for len(out) > 0 {
 		size, err := frameLength(out)
 		if err != nil {
 			return err
 		}
-		if s.from.transport == TLS {
-			size = (size + 3) &^ 3
-		}
+		size = (size + 3) &^ 3
 		if _, err := s.Conn.Write(out[:size]); err != nil {
 			return err
 		}
 		out = out[size:]
 	}
 	return nil
-}
-
-// closeReason says for what reason of the refusals reading ended with err;
-// nothing when the client or the server just closed the connection.
-func (s *stream) closeReason(err error) string {
-	switch {
-	case errors.Is(err, errFraming):
-		return refusedFraming
-	case errors.Is(err, errFrameTooLarge):
-		return refusedFrameTooLarge
-	case errors.Is(err, os.ErrDeadlineExceeded) && s.client.Load() != nil:
-		return refusedSilent
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return refusedIdle
-	case s.notReading.Load():
-		return refusedNotReading
-	}
-	return ""
 }
 
 // accept serves the connections of a listener.
@@ -403,66 +276,15 @@ func (s *Server) accept(listener Listener) {
 	}
 }
 
-// welcome serves a connection in a goroutine of its own.
+// welcome has a connection served, by a loop or by a goroutine of its own.
 func (s *Server) welcome(conn net.Conn, transport Transport) {
-	source := limit.Network(addrPort(conn.RemoteAddr()).Addr())
-	if err := s.sources.Take(source); err != nil {
-		reason := refusedConnections
-		if errors.Is(err, limit.ErrKey) {
-			reason = refusedConnectionsPerSource
-		}
-		s.counts.refused(reason)
+	st := s.newStream(conn, transport)
+	if !s.admit(&st.link) {
 		_ = conn.Close() // there is nobody to tell
 		return
 	}
-	st := s.newStream(conn, transport)
-	s.mu.Lock()
-	if s.streams == nil {
-		s.mu.Unlock()
-		_ = conn.Close()
-		s.sources.Give(source)
-		return
-	}
-	s.streams[st] = struct{}{}
-	s.loops.Add(1)
-	s.mu.Unlock()
-	s.counts.connections.Inc()
 	if s.groups[int(s.opened.Add(1))%len(s.groups)].watch(st) {
-		s.loops.Done()
 		return
 	}
-	go func() {
-		defer s.loops.Done()
-		st.over(st.read())
-	}()
-}
-
-// over ends a connection, once.
-func (s *stream) over(err error) {
-	s.ended.Do(func() {
-		server := s.server
-		if reason := s.closeReason(err); reason != "" {
-			server.counts.refused(reason)
-		}
-		s.mu.Lock()
-		s.closed = true
-		s.mu.Unlock()
-		s.unwatch()
-		_ = s.Conn.Close()
-		if a := s.client.Load(); a != nil {
-			server.end(a, EndedByLink)
-		}
-		server.mu.Lock()
-		delete(server.streams, s)
-		server.mu.Unlock()
-		server.counts.connections.Dec()
-		server.sources.Give(limit.Network(s.from.addr.Addr()))
-	})
-}
-
-// isOver reports whether the connection has ended.
-func (s *stream) isOver() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.closed
+	s.loops.Go(func() { st.over(st.read()) })
 }

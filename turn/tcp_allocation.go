@@ -367,7 +367,7 @@ func (t *tcpAllocation) route(peer netip.AddrPort) netip.AddrPort {
 // connection with a peer (RFC 6062, section 5.4).
 func (r *request) connectionBind() {
 	value, err := r.m.Get(stun.AttrConnectionID)
-	if r.from.stream == nil || r.from.transport == DTLS || r.a != nil || err != nil || len(value) != 4 {
+	if r.from.stream == nil || r.a != nil || err != nil || len(value) != 4 {
 		r.refuse(stun.CodeBadRequest, refusedRequest)
 		return
 	}
@@ -396,7 +396,7 @@ func (p *peerConn) join(client net.Conn) bool {
 // the other one up, and nothing is lost.
 func (p *peerConn) run(s *stream, rest []byte) error {
 	defer p.close()
-	_ = s.SetReadDeadline(time.Time{})
+	s.joined.Store(true)
 	var back sync.WaitGroup
 	back.Go(func() {
 		_, _ = io.Copy(counted{s.Conn, &p.of.of.fromPeers, s.server.counts.fromPeer}, p.conn)

@@ -53,7 +53,7 @@ type Server struct {
 
 	mu          sync.Mutex // guards the fields below; the maps are nil once closed
 	allocations map[string]*allocation
-	streams     map[*stream]struct{}
+	links       map[*link]struct{}
 	drained     chan struct{} // nil before Drain; closed when no allocation is left
 }
 
@@ -83,11 +83,11 @@ func start(config Config, timeouts streamTimeouts, now func() time.Time) (*Serve
 		relays:      relays{by: make(map[netip.AddrPort]*relay)},
 		stop:        make(chan struct{}),
 		allocations: make(map[string]*allocation),
-		streams:     make(map[*stream]struct{}),
+		links:       make(map[*link]struct{}),
 	}
 	for i, socket := range config.UDP {
 		s.fronts = append(s.fronts, &front{
-			Socket: socket, server: s, index: i, clients: make(map[netip.AddrPort]*allocation),
+			Socket: socket, server: s, index: i, clients: make(map[netip.AddrPort]*allocation), secures: make(map[netip.AddrPort]*secure),
 		})
 		s.locals = append(s.locals, socket.Addr().Addr())
 	}
@@ -115,6 +115,9 @@ func start(config Config, timeouts streamTimeouts, now func() time.Time) (*Serve
 	}
 	for _, listener := range config.Listeners {
 		s.loops.Go(func() { s.accept(listener) })
+	}
+	if config.DTLS != nil {
+		s.loops.Go(func() { s.acceptSecure(config.DTLS) })
 	}
 	s.loops.Go(s.tick)
 	return s, nil
@@ -203,24 +206,23 @@ func (s *Server) Close() error {
 	for _, listener := range s.config.Listeners {
 		errs = append(errs, listener.Close())
 	}
+	if s.config.DTLS != nil {
+		errs = append(errs, s.config.DTLS.Close())
+	}
 	for _, f := range s.fronts {
 		if err := f.Close(); !errors.Is(err, net.ErrClosed) { // who closed it before meant the same
 			errs = append(errs, err)
 		}
 	}
 	s.mu.Lock()
-	streams, allocations := s.streams, s.allocations
-	s.streams, s.allocations = nil, nil
+	links, allocations := s.links, s.allocations
+	s.links, s.allocations = nil, nil
 	s.mu.Unlock()
 	for _, a := range allocations {
 		s.end(a, EndedByClose)
 	}
-	for st := range streams {
-		if st.isWatched() {
-			st.over(net.ErrClosed)
-		} else {
-			_ = st.Conn.Close() // which its reader notices; the client may have been faster
-		}
+	for l := range links {
+		l.over(net.ErrClosed)
 	}
 	s.connections.close()
 	errs = append(errs, s.closeGroups())

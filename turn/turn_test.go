@@ -304,7 +304,7 @@ func TestConfigErrors(t *testing.T) {
 		"an empty secret":       {Config{UDP: specific, Credentials: Credentials{Secrets: [][]byte{{}}}}, "secret is empty"},
 		"a user without a word": {Config{UDP: specific, Credentials: Credentials{Users: map[string]string{"ann": ""}}}, "no password"},
 		"an unspecific address": {Config{UDP: []Socket{everywhere{}}, Credentials: good}, "specific address"},
-		"an odd transport":      {Config{Listeners: []Listener{{&net.TCPListener{}, "sctp"}}, Credentials: good}, "tcp, tls or dtls"},
+		"an odd transport":      {Config{Listeners: []Listener{{&net.TCPListener{}, "sctp"}}, Credentials: good}, "tcp or tls"},
 		"a rule that is none":   {Config{UDP: specific, Credentials: good, Rules: Rules{Deny: []netip.Prefix{{}}}}, "no network"},
 		"ports upside down":     {Config{UDP: specific, Credentials: good, RelayPortLow: 2000, RelayPortHigh: 1000}, "2000-1000"},
 	}

@@ -215,6 +215,7 @@ func (s *server) startTURN(config configs.Config, log *slog.Logger, registry *pr
 			{Listener: s.port.TURNTCP(), Transport: turn.TCP},
 			{Listener: s.port.TURNTLS(), Transport: turn.TLS},
 		},
+		DTLS:        s.port.TURNDTLS(),
 		Credentials: relayCredentials(config.TURN, secret), Grace: relayGrace(config.TURN), Advertise: config.Advertise,
 		RelayPortLow: config.TURN.RelayPorts.Low, RelayPortHigh: config.TURN.RelayPorts.High,
 		Rules: relayRules(config.TURN), Limits: relayLimits(config.TURN),
@@ -223,9 +224,6 @@ func (s *server) startTURN(config configs.Config, log *slog.Logger, registry *pr
 	if s.webhooks {
 		events := newRelayEvents(s.hooks.Send, time.Now())
 		out.Began, out.Ended = events.began, events.ended
-	}
-	if secure := s.port.TURNDTLS(); secure != nil {
-		out.Listeners = append(out.Listeners, turn.Listener{Listener: secure, Transport: turn.DTLS})
 	}
 	for i, u := range s.port.UDP() {
 		out.UDP = append(out.UDP, u.TURN())

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"github.com/hiroba-rtc/hiroba/internal/limit"
 	"github.com/hiroba-rtc/hiroba/internal/pionlog"
+	"github.com/hiroba-rtc/hiroba/internal/records"
 )
 
 // Who begins DTLS may have invented the address that it comes from, and is told
@@ -30,18 +32,20 @@ const (
 	dtlsMTU          = 1200
 )
 
-// dtlsSuites seal and authenticate in one (AEAD), and forget their keys.
-var dtlsSuites = []dtls.CipherSuiteID{
-	dtls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, dtls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-	dtls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, dtls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-	dtls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, dtls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-}
+// dtlsOwner is whose a datagram is.
+type dtlsOwner int
 
-// dtlsServer makes connections of the DTLS that comes to the UDP sockets from
-// addresses that are no client's of the SFU. Each is a net.Conn that reads and
-// writes whole datagrams.
+const (
+	dtlsNobody dtlsOwner = iota
+	dtlsOurs             // it was taken
+	dtlsTURN             // of a connection that TURN reads
+)
+
+// dtlsServer makes the handshakes of the DTLS that comes to the UDP sockets from
+// addresses that are no client's of the SFU. What comes after that is TURN's,
+// record by record: a connection that is open has nothing here but its name.
 type dtlsServer struct {
-	listener *listener
+	listener *listener[*records.Conn]
 	options  []dtls.ServerOption
 	timeouts dtlsTimeouts
 	counts   *counts
@@ -49,7 +53,7 @@ type dtlsServer struct {
 	hellos   *limit.Rate
 	wg       sync.WaitGroup // handshakes
 
-	mu       sync.Mutex // guards the fields below
+	mu       sync.RWMutex // guards the fields below
 	links    map[linkKey]*link
 	unproved *list.List // of *link, the eldest first
 	closed   bool
@@ -68,7 +72,7 @@ type linkKey struct {
 
 func newDTLS(addr net.Addr, config *tls.Config, timeouts dtlsTimeouts, counts *counts, log *slog.Logger) *dtlsServer {
 	return &dtlsServer{
-		listener: newListener(addr),
+		listener: newListener[*records.Conn](addr),
 		options: []dtls.ServerOption{
 			dtls.WithGetCertificate(func(hello *dtls.ClientHelloInfo) (*tls.Certificate, error) {
 				if config.GetCertificate == nil {
@@ -76,7 +80,7 @@ func newDTLS(addr net.Addr, config *tls.Config, timeouts dtlsTimeouts, counts *c
 				}
 				return config.GetCertificate(&tls.ClientHelloInfo{ServerName: hello.ServerName})
 			}),
-			dtls.WithCipherSuites(dtlsSuites...),
+			dtls.WithCipherSuites(records.Suites()...),
 			dtls.WithSupportedProtocols(alpnTURN, alpnSTUN),
 			dtls.WithMTU(dtlsMTU),
 			dtls.WithLoggerFactory(pionlog.Factory{Logger: log}),
@@ -90,28 +94,42 @@ func newDTLS(addr net.Addr, config *tls.Config, timeouts dtlsTimeouts, counts *c
 	}
 }
 
-// take takes a datagram that begins like DTLS, and reports whether it is
-// somebody's. It copies what it keeps, and does not block.
-func (d *dtlsServer) take(u *UDP, b []byte, from netip.AddrPort) bool {
-	number, hello := helloNumber(b)
+// take takes a datagram that begins like DTLS, and says whose it is. It copies
+// what it keeps, and does not block.
+func (d *dtlsServer) take(u *UDP, b []byte, from netip.AddrPort) dtlsOwner {
 	key := linkKey{u, from}
+	d.mu.RLock()
+	l := d.links[key]
+	if l != nil && l.begun {
+		d.mu.RUnlock()
+		return dtlsTURN
+	}
+	d.mu.RUnlock()
+	return d.takeNew(key, b)
+}
+
+// takeNew is take for who has no connection that TURN reads.
+func (d *dtlsServer) takeNew(key linkKey, b []byte) dtlsOwner {
+	number, hello := helloNumber(b)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	l := d.links[key]
 	switch {
 	case l == nil && !(hello && number == 0):
-		return false
+		return dtlsNobody
 	case l == nil:
 		if l = d.begin(key); l == nil {
-			return true
+			return dtlsOurs
 		}
+	case l.begun: // meanwhile
+		return dtlsTURN
 	case hello && number > 0:
 		d.prove(l)
 	}
-	if _, err := l.in.Write(b); err != nil {
+	if !l.put(b) {
 		d.counts.dropped(droppedDTLS)
 	}
-	return true
+	return dtlsOurs
 }
 
 // begin makes a link for a first hello, if there is room. The caller holds the
@@ -170,22 +188,23 @@ func (d *dtlsServer) giveUp(l *link) {
 // shake makes the handshake and hands the connection on. It owns the link until
 // then, and gives back what that took at the end.
 func (d *dtlsServer) shake(l *link, network netip.Addr) {
-	l.release = func() { d.sources.Give(network) }
-	conn, err := dtls.ServerWithOptions(l, l.RemoteAddr(), d.options...)
+	release := func() {
+		d.forget(l)
+		d.sources.Give(network)
+	}
+	secrets, err := d.agree(l)
 	if err == nil {
-		ctx, cancel := context.WithTimeout(context.Background(), d.timeouts.handshake)
-		err = conn.HandshakeContext(ctx)
-		cancel()
-		if err == nil && d.listener.offer(conn) {
+		var conn *records.Conn
+		if conn, err = records.New(l.config(secrets, release)); err == nil && d.listener.offer(conn) {
 			d.counts.secured.Inc()
 			return
 		}
-		_ = conn.Close()
 	}
 	_ = l.Close()
-	d.mu.Lock()
+	d.mu.RLock()
 	reason := l.refused
-	d.mu.Unlock()
+	d.mu.RUnlock()
+	release()
 	switch {
 	case reason != "":
 	case err == nil:
@@ -198,7 +217,29 @@ func (d *dtlsServer) shake(l *link, network netip.Addr) {
 	d.counts.refusedDTLS(reason)
 }
 
-// forget is called by a link that is closed.
+// agree has the library make the handshake, and ends it there: it is silent from
+// then on, and keeps no goroutine.
+func (d *dtlsServer) agree(l *link) (records.Secrets, error) {
+	var a agreement
+	conn, err := dtls.ServerWithOptions(l, l.RemoteAddr(), append(slices.Clip(d.options),
+		dtls.WithServerHelloMessageHook(a.hello), dtls.WithKeyLogWriter(&a))...)
+	if err != nil {
+		return records.Secrets{}, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), d.timeouts.handshake)
+	defer cancel()
+	err = conn.HandshakeContext(ctx)
+	if err == nil {
+		d.mu.Lock()
+		l.shaken = true
+		d.mu.Unlock()
+		l.mute() // the library would say goodbye
+	}
+	_ = conn.Close()
+	return a.secrets, err
+}
+
+// forget takes a link off the table.
 func (d *dtlsServer) forget(l *link) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -208,8 +249,7 @@ func (d *dtlsServer) forget(l *link) {
 	}
 }
 
-// close ends all handshakes. Connections that were accepted are their owner's,
-// and hear nothing more.
+// close ends all handshakes. Connections that were accepted are their owner's.
 func (d *dtlsServer) close() error {
 	err := d.listener.Close()
 	d.mu.Lock()

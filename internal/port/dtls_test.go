@@ -18,12 +18,21 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hiroba-rtc/hiroba/internal/limit"
+	"github.com/hiroba-rtc/hiroba/internal/records"
 	"github.com/hiroba-rtc/hiroba/internal/udp"
 )
 
 // secureUDP is a socket that TURN alone reads, with DTLS.
 func secureUDP(t testing.TB, limits dtlsTimeouts) (*UDP, *dtlsServer) {
 	t.Helper()
+	u, server, _ := readUDP(t, limits)
+	return u, server
+}
+
+// readUDP is the same, with the records of its connections.
+func readUDP(t testing.TB, limits dtlsTimeouts) (*UDP, *dtlsServer, <-chan []byte) {
+	t.Helper()
+	came := make(chan []byte, 100)
 	socket, err := udp.Listen(netip.MustParseAddrPort("127.0.0.1:0"))
 	if err != nil {
 		t.Fatal(err)
@@ -35,9 +44,13 @@ func secureUDP(t testing.TB, limits dtlsTimeouts) (*UDP, *dtlsServer) {
 	_ = u.ICE().Close()
 	var reading sync.WaitGroup
 	reading.Go(func() {
-		for buf := make([]byte, 2048); ; {
-			if _, _, err := u.TURN().ReadFrom(buf); err != nil {
+		for {
+			datagrams, err := u.TURN().ReadBatch()
+			if err != nil {
 				return
+			}
+			for _, d := range datagrams {
+				came <- bytes.Clone(d.Bytes)
 			}
 		}
 	})
@@ -47,7 +60,45 @@ func secureUDP(t testing.TB, limits dtlsTimeouts) (*UDP, *dtlsServer) {
 		}
 		reading.Wait()
 	})
-	return u, server
+	return u, server, came
+}
+
+// heard is the next message of a client, of the records that came before its
+// connection was begun, or after. Alerts end it with io.EOF.
+func heard(t testing.TB, conn *records.Conn, early *[][]byte, came <-chan []byte) ([]byte, error) {
+	t.Helper()
+	for {
+		var datagram []byte
+		if len(*early) > 0 {
+			datagram, *early = (*early)[0], (*early)[1:]
+		} else {
+			select {
+			case datagram = <-came:
+			case <-time.After(10 * time.Second):
+				t.Fatal("nothing came")
+			}
+		}
+		for len(datagram) > 0 {
+			message, rest, err := conn.Open(datagram)
+			if message != nil || err != nil {
+				return message, err
+			}
+			datagram = rest
+		}
+	}
+}
+
+// say sends a message to a client.
+func say(t testing.TB, u *UDP, conn *records.Conn, message []byte) {
+	t.Helper()
+	b := u.TURN().NewBatch()
+	room := b.Room(len(message) + records.Overhead)
+	copy(room[records.Before:], message)
+	if err := conn.Seal(room); err != nil {
+		t.Fatal(err)
+	}
+	b.Add(len(room), conn.Remote())
+	b.Flush()
 }
 
 var patientDTLS = dtlsTimeouts{10 * time.Second, 10 * time.Second}
@@ -75,45 +126,138 @@ func dialDTLS(t testing.TB, to netip.AddrPort) *dtls.Conn {
 	return conn
 }
 
-func TestDTLSKeepsDatagramsApart(t *testing.T) {
-	u, server := secureUDP(t, patientDTLS)
+func TestDTLSBothWays(t *testing.T) {
+	u, server, came := readUDP(t, patientDTLS)
 	client := dialDTLS(t, u.Addr())
 	conn, err := server.listener.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if got, want := conn.RemoteAddr().String(), client.LocalAddr().String(); got != want {
+	if got, want := conn.Remote().String(), client.LocalAddr().String(); got != want {
 		t.Errorf("it is from %s, want %s", got, want)
 	}
-	if got, want := conn.LocalAddr().String(), u.Addr().String(); got != want {
+	if got, want := conn.Local(), u.Addr(); got != want {
 		t.Errorf("it came to %s, want %s", got, want)
 	}
-	buf := make([]byte, 2048)
-	for _, pair := range [][2]net.Conn{{client, conn}, {conn, client}} {
-		sent := [][]byte{[]byte("one"), bytes.Repeat([]byte("two"), 400), []byte("three")}
-		for _, b := range sent {
-			if _, err := pair[0].Write(b); err != nil {
-				t.Fatal(err)
-			}
-		}
-		for _, want := range sent {
-			if n, err := pair[1].Read(buf); err != nil || !bytes.Equal(buf[:n], want) {
-				t.Errorf("read %d bytes, %v; want %d", n, err, len(want))
-			}
+	// What is said before somebody reads the connection is kept.
+	sent := [][]byte{[]byte("one"), bytes.Repeat([]byte("two"), 400), []byte("three")}
+	for _, b := range sent[:2] {
+		if _, err := client.Write(b); err != nil {
+			t.Fatal(err)
 		}
 	}
-	// A client that says goodbye is forgotten, and so is its address.
+	early := conn.Begin()
+	if _, err := client.Write(sent[2]); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range sent {
+		if got, err := heard(t, conn, &early, came); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("heard %d bytes, %v; want %d", len(got), err, len(want))
+		}
+	}
+	buf := make([]byte, 2048)
+	for _, want := range sent {
+		say(t, u, conn, want)
+		if n, err := client.Read(buf); err != nil || !bytes.Equal(buf[:n], want) {
+			t.Errorf("the client read %d bytes, %v; want %d", n, err, len(want))
+		}
+	}
+	// A client that says goodbye is heard, and its address forgotten.
 	if err := client.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := conn.Read(buf); !errors.Is(err, io.EOF) {
-		t.Errorf("reading ends with %v", err)
+	if _, err := heard(t, conn, &early, came); !errors.Is(err, io.EOF) {
+		t.Errorf("it ends with %v", err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
 	}
 	server.mu.Lock()
 	defer server.mu.Unlock()
 	if len(server.links) != 0 {
 		t.Errorf("%d links are left", len(server.links))
+	}
+}
+
+// A connection that is closed here tells the client.
+func TestDTLSEndsFromHere(t *testing.T) {
+	u, server := secureUDP(t, patientDTLS)
+	client := dialDTLS(t, u.Addr())
+	conn, err := server.listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Read(make([]byte, 100)); !errors.Is(err, io.EOF) {
+		t.Errorf("the client hears %v", err)
+	}
+}
+
+// The end of the handshake is lost on its way to the client, which says its own
+// again: it gets the same once more, and the connection works.
+func TestDTLSLastFlightIsLost(t *testing.T) {
+	u, server, came := readUDP(t, patientDTLS)
+	raw, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	lossy := &losesTheEnd{PacketConn: raw}
+	client, err := dtls.ClientWithOptions(lossy, net.UDPAddrFromAddrPort(u.Addr()),
+		dtls.WithInsecureSkipVerify(true), dtls.WithFlightInterval(50*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	var serving sync.WaitGroup
+	defer serving.Wait()
+	serving.Go(func() {
+		conn, err := server.listener.Accept()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		early := conn.Begin()
+		if got, err := heard(t, conn, &early, came); err != nil || string(got) != "here I am" {
+			t.Errorf("heard %q, %v", got, err)
+		}
+		say(t, u, conn, []byte("welcome"))
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := client.HandshakeContext(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if lossy.lost != 2 {
+		t.Errorf("%d datagrams were lost, want 2", lossy.lost)
+	}
+	if _, err := client.Write([]byte("here I am")); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 100)
+	if n, err := client.Read(buf); err != nil || string(buf[:n]) != "welcome" {
+		t.Errorf("the client read %q, %v", buf[:n], err)
+	}
+}
+
+// losesTheEnd loses what begins a new epoch, twice.
+type losesTheEnd struct {
+	net.PacketConn
+	lost int
+}
+
+func (l *losesTheEnd) ReadFrom(b []byte) (int, net.Addr, error) {
+	for {
+		n, from, err := l.PacketConn.ReadFrom(b)
+		if err == nil && n > 0 && b[0] == 20 && l.lost < 2 {
+			l.lost++
+			continue
+		}
+		return n, from, err
 	}
 }
 
@@ -182,14 +326,14 @@ func TestDTLSIsNoAmplifier(t *testing.T) {
 // Hellos from ever new addresses hold a bounded number of places, and leave
 // room for who is there.
 func TestDTLSFloodOfHellos(t *testing.T) {
-	u, server := secureUDP(t, dtlsTimeouts{handshake: 10 * time.Second, prove: 10 * time.Second})
+	u, server, came := readUDP(t, dtlsTimeouts{handshake: 10 * time.Second, prove: 10 * time.Second})
 	first := hello(t)
 	before := runtime.NumGoroutine()
 	const flood = 20_000
 	most := 0
 	for i := range flood {
 		from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, byte(1 + i>>16), byte(i >> 8), byte(i)}), 9)
-		if !server.take(u, first, from) {
+		if server.take(u, first, from) == dtlsNobody {
 			t.Fatal("a hello is nobody's")
 		}
 		server.mu.Lock()
@@ -215,9 +359,9 @@ func TestDTLSFloodOfHellos(t *testing.T) {
 	if _, err := client.Write([]byte("I am here")); err != nil {
 		t.Fatal(err)
 	}
-	buf := make([]byte, 100)
-	if n, err := conn.Read(buf); err != nil || string(buf[:n]) != "I am here" {
-		t.Errorf("read %q, %v", buf[:n], err)
+	early := conn.Begin()
+	if got, err := heard(t, conn, &early, came); err != nil || string(got) != "I am here" {
+		t.Errorf("heard %q, %v", got, err)
 	}
 }
 
@@ -243,7 +387,7 @@ func TestDTLSStrays(t *testing.T) {
 		"a length too long": change(11, 0xFF),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if server.take(u, b, from) {
+			if server.take(u, b, from) != dtlsNobody {
 				t.Error("it was somebody's")
 			}
 		})

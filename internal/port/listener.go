@@ -1,6 +1,7 @@
 package port
 
 import (
+	"io"
 	"net"
 	"sync"
 )
@@ -9,24 +10,24 @@ import (
 // them; further ones are closed.
 const queueLength = 128
 
-// listener is the net.Listener of one protocol: connections that were told
+// listener is the net.Listener of one protocol, or the like of one: connections that were told
 // apart wait here until its owner accepts them. Closing it leaves the port and
 // the other protocols as they are.
-type listener struct {
+type listener[C io.Closer] struct {
 	addr  net.Addr
-	queue chan net.Conn
+	queue chan C
 
 	mu     sync.Mutex // orders offer and Close: nothing is queued after Close
 	closed chan struct{}
 }
 
-func newListener(addr net.Addr) *listener {
-	return &listener{addr: addr, queue: make(chan net.Conn, queueLength), closed: make(chan struct{})}
+func newListener[C io.Closer](addr net.Addr) *listener[C] {
+	return &listener[C]{addr: addr, queue: make(chan C, queueLength), closed: make(chan struct{})}
 }
 
 // offer queues a connection without waiting. On false the connection is still
 // the caller's.
-func (l *listener) offer(conn net.Conn) bool {
+func (l *listener[C]) offer(conn C) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if isClosed(l.closed) {
@@ -41,27 +42,27 @@ func (l *listener) offer(conn net.Conn) bool {
 }
 
 // Accept waits for the next connection. After Close it returns net.ErrClosed.
-func (l *listener) Accept() (net.Conn, error) {
+func (l *listener[C]) Accept() (conn C, err error) {
 	select {
 	case <-l.closed:
-		return nil, l.closedError()
+		return conn, l.closedError()
 	default:
 	}
 	select {
-	case conn := <-l.queue:
+	case conn = <-l.queue:
 		return conn, nil
 	case <-l.closed:
-		return nil, l.closedError()
+		return conn, l.closedError()
 	}
 }
 
-func (l *listener) closedError() error {
+func (l *listener[C]) closedError() error {
 	return &net.OpError{Op: "accept", Net: l.addr.Network(), Addr: l.addr, Err: net.ErrClosed}
 }
 
 // Close ends Accept and closes the connections that nobody accepted. Those
 // that were accepted are their owner's. It can be called again.
-func (l *listener) Close() error {
+func (l *listener[C]) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if isClosed(l.closed) {
@@ -79,7 +80,7 @@ func (l *listener) Close() error {
 }
 
 // Addr is the address of the port that all protocols share.
-func (l *listener) Addr() net.Addr { return l.addr }
+func (l *listener[C]) Addr() net.Addr { return l.addr }
 
 func isClosed(done <-chan struct{}) bool {
 	select {

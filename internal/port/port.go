@@ -21,6 +21,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/hiroba-rtc/hiroba/internal/records"
 	"github.com/hiroba-rtc/hiroba/internal/udp"
 )
 
@@ -254,9 +255,9 @@ func (p *Port) TURNTCP() net.Listener { return p.tcp.turn }
 func (p *Port) TURNTLS() net.Listener { return p.tcp.turns }
 
 // TURNDTLS has the connections over DTLS on the UDP sockets from addresses that
-// are no client's of ICE; nil without certificates. What one of them reads or
-// writes at once is one datagram.
-func (p *Port) TURNDTLS() net.Listener {
+// are no client's of ICE; nil without certificates. Their records come among the
+// datagrams of the socket's TURNConn once Begin was called, and are sent by it.
+func (p *Port) TURNDTLS() records.Listener {
 	if p.dtls == nil {
 		return nil
 	}

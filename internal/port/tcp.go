@@ -38,10 +38,10 @@ const acceptRetry = 100 * time.Millisecond
 // owns the connections that have not said yet what they are.
 type tcp struct {
 	listeners []*net.TCPListener
-	http      *listener
-	ice       *listener
-	turn      *listener
-	turns     *listener
+	http      *listener[net.Conn]
+	ice       *listener[net.Conn]
+	turn      *listener[net.Conn]
+	turns     *listener[net.Conn]
 	secure    *tls.Config // nil without a certificate
 	timeouts  timeouts
 	counts    *counts
@@ -67,10 +67,10 @@ func newTCP(listeners []*net.TCPListener, secure *tls.Config, timeouts timeouts,
 	addr := listeners[0].Addr()
 	t := &tcp{
 		listeners: listeners,
-		http:      newListener(addr),
-		ice:       newListener(addr),
-		turn:      newListener(addr),
-		turns:     newListener(addr),
+		http:      newListener[net.Conn](addr),
+		ice:       newListener[net.Conn](addr),
+		turn:      newListener[net.Conn](addr),
+		turns:     newListener[net.Conn](addr),
 		secure:    secureConfig(secure),
 		timeouts:  timeouts,
 		counts:    counts,
@@ -152,7 +152,7 @@ func (t *tcp) tellApart(conn *net.TCPConn, source netip.Addr) {
 		return
 	}
 
-	var to *listener
+	var to *listener[net.Conn]
 	switch protocol {
 	case protocolHTTP, protocolHTTPS:
 		to = t.http

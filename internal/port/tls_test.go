@@ -96,7 +96,7 @@ func TestTLSIsToldApart(t *testing.T) {
 	for name, c := range map[string]struct {
 		alpn    []string
 		say     []byte
-		to      *listener
+		to      *listener[net.Conn]
 		plainly bool // as a *tls.Conn, which net/http wants for HTTP/2
 	}{
 		"HTTP/2":            {[]string{"h2"}, []byte("PRI * HTTP/2.0\r\n"), p.http, true},

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hiroba-rtc/hiroba/internal/records"
 	"github.com/hiroba-rtc/hiroba/internal/udp"
 )
 
@@ -30,6 +31,9 @@ type UDP struct {
 	dtls   *dtlsServer // nil without a certificate
 	ice    ICEConn
 	turn   TURNConn
+	// dealing is set while ICE has datagrams at hand. Who queues one for TURN then
+	// need not wake it: ICE does that before it waits for more.
+	dealing atomic.Bool
 }
 
 // ICEConn is a net.PacketConn that carries ICE checks, DTLS, RTP and RTCP. It
@@ -46,7 +50,8 @@ type ICEConn struct {
 }
 
 // TURNConn is a net.PacketConn that carries STUN and TURN requests, Send
-// indications and ChannelData. Read deadlines are not supported.
+// indications and ChannelData, and the records of connections over DTLS that were begun to be
+// read (Port.TURNDTLS). Read deadlines are not supported.
 type TURNConn struct {
 	udp     *UDP
 	queue   queue
@@ -82,10 +87,13 @@ func (u *UDP) close() error {
 // read waits for datagrams of the socket and returns those that are one side's,
 // until the next call. What is neither's is counted.
 func (u *UDP) read(side protocol) ([]udp.Datagram, error) {
+	u.dealing.Store(false)
+	u.turn.queue.tell()
 	all, err := u.reader.Read()
 	if err != nil {
 		return nil, err
 	}
+	u.dealing.Store(true)
 	mine := all[:0]
 	for _, d := range all {
 		switch p := classifyDatagram(d.Bytes); {
@@ -94,7 +102,10 @@ func (u *UDP) read(side protocol) ([]udp.Datagram, error) {
 		case p == protocolTURN:
 			u.turn.push(d.Bytes, d.From)
 		case p == protocolICE:
-			if !u.stray(d.Bytes, d.From) {
+			switch u.secure(d.Bytes, d.From) {
+			case dtlsTURN:
+				mine = append(mine, d)
+			case dtlsNobody:
 				u.counts.dropped(droppedNoOwner)
 			}
 		default:
@@ -105,16 +116,31 @@ func (u *UDP) read(side protocol) ([]udp.Datagram, error) {
 	return mine, nil
 }
 
-// stray takes a datagram that is no client's of ICE, and reports whether it is
-// somebody's: that of who speaks DTLS with TURN.
-func (u *UDP) stray(b []byte, from netip.AddrPort) bool {
-	return u.dtls != nil && isDTLS(b) && u.dtls.take(u, b, from)
+// secure says whose a datagram is that is no client's of ICE: DTLS may be that of
+// who uses TURN over it.
+func (u *UDP) secure(b []byte, from netip.AddrPort) dtlsOwner {
+	if u.dtls == nil || !records.Is(b) {
+		return dtlsNobody
+	}
+	return u.dtls.take(u, b, from)
 }
 
 // Stray is for what ICE reads and has no client for: DTLS may be somebody's who
 // uses TURN over it. It reports whether it was. The bytes are copied, and it
 // does not block.
-func (c *ICEConn) Stray(b []byte, from netip.AddrPort) bool { return c.udp.stray(b, from) }
+func (c *ICEConn) Stray(b []byte, from netip.AddrPort) bool {
+	u := c.udp
+	switch u.secure(b, from) {
+	case dtlsNobody:
+		return false
+	case dtlsTURN:
+		u.turn.push(b, from)
+		if !u.dealing.Load() {
+			u.turn.queue.tell()
+		}
+	}
+	return true
+}
 
 // ReadBatch waits for datagrams that are ICE's and returns all that are there;
 // those of TURN are queued for it on the way. They may be changed, and are
@@ -191,10 +217,14 @@ func (c *ICEConn) Close() error {
 
 // push queues a datagram for TURN, or drops it.
 func (c *TURNConn) push(payload []byte, from netip.AddrPort) {
+	most := maxTURNDatagram
+	if records.Is(payload) {
+		most += records.Overhead
+	}
 	switch {
 	case isClosed(c.closed):
 		c.udp.counts.dropped(droppedNoOwner)
-	case len(payload) > maxTURNDatagram:
+	case len(payload) > most:
 		c.udp.counts.dropped(droppedTooLarge)
 	case !c.queue.push(payload, from):
 		c.udp.counts.dropped(droppedQueue)
