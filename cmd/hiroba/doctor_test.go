@@ -207,6 +207,9 @@ func TestTheDoctorIsAskedForNothing(t *testing.T) {
 			t.Errorf("%q: exit code %d; %d was expected", url, code, exitUsage)
 		}
 	}
+	if _, code := examined(t, doctorCommand{URL: "turn:127.0.0.1:1", Username: "ann"}); code != exitUsage {
+		t.Errorf("a user without a password: exit code %d; %d was expected", code, exitUsage)
+	}
 }
 
 // A server that announces an address at which it is not.
@@ -286,6 +289,7 @@ func TestTheDoctorOfATURNServerAlone(t *testing.T) {
 	}{
 		{"another secret", "must be its turn.secret", doctorCommand{URL: "turn:" + at, TURNSecret: "some other secret"}},
 		{"no secret", "--turn-secret", doctorCommand{URL: "turn:" + at}},
+		{"an old credential, though there is a secret", "ended at 1970-01-01", doctorCommand{URL: "turn:" + at, TURNSecret: secret, Username: "1000:ann", Password: "any"}},
 	} {
 		report, code = examined(t, tc.command)
 		if code != exitFailure {
@@ -311,7 +315,7 @@ func TestTheDoctorAndAFirewall(t *testing.T) {
 	_, port, _ := net.SplitHostPort(hole.LocalAddr().String())
 	fails(t, report, doctor.STUN, "Open UDP port "+port)
 	fails(t, report, doctor.TURNUDP, "Open UDP port "+port)
-	fails(t, report, doctor.TURNTCP, "Open TCP port "+port)
+	fails(t, report, doctor.TURNTCP, "Nothing listens at TCP 127.0.0.1:"+port)
 	for _, r := range report.Legs {
 		if r.Milliseconds > 2000 {
 			t.Errorf("%s took %v ms; no more than about a second was expected", r.Leg, r.Milliseconds)

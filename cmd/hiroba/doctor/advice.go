@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"time"
 )
 
 // situation is what advice depends on beside the leg itself.
@@ -16,6 +17,7 @@ type situation struct {
 	misplaced  bool             // what the server announces is not where its name leads
 	issued     bool             // the server made the TURN credentials that were used
 	secretless bool             // there were none to use
+	ended      time.Time        // when those that were given ended; zero if they have not
 }
 
 // udpPort is the server's UDP port, as far as it is known.
@@ -96,6 +98,8 @@ func adviseMedia(r Result, s situation) []string {
 		return []string{tokenAdvice + " It has to be good for the room; --room names another one."}
 	case r.Cause == Quota:
 		return []string{"The room or the server is full: name another room by --room, or raise limits.peers_per_room."}
+	case r.Cause == Unnamed && r.Leg == STUN && s.server.web == nil:
+		return []string{adviseName(r)}
 	case r.Cause == Unnamed:
 		return []string{fmt.Sprintf("The name in %s does not resolve; advertise should have addresses that do not need to.", r.Target)}
 	case s.misplaced:
@@ -123,6 +127,8 @@ func adviseTURN(r Result, s situation) []string {
 	switch {
 	case r.Cause == Unauthorized && s.secretless:
 		return []string{"Give credentials by --turn-secret (HIROBA_TURN_SECRET), or --username and --password."}
+	case r.Cause == Unauthorized && !s.ended.IsZero():
+		return []string{fmt.Sprintf("The user name says that these credentials ended at %s: make new ones (hiroba turn credentials), or give --turn-secret.", s.ended.UTC().Format(time.DateTime+" UTC"))}
 	case r.Cause == Unauthorized && s.issued:
 		return []string{"The TURN server refuses what the server itself handed out: turn.secret must be the same in all servers behind this name, and their clocks must agree."}
 	case r.Cause == Unauthorized:
@@ -132,21 +138,31 @@ func adviseTURN(r Result, s situation) []string {
 	case r.Cause == Relaying:
 		return []string{"Allocations are made, and no packet comes through them: open the UDP ports of turn.relay_ports to the server, set advertise to its public address, and look at hiroba_turn_denials_total, which counts by rule what was denied (turn.allow, turn.deny)."}
 	case r.Cause == Certificate:
-		return []string{fmt.Sprintf("The certificate at %s is not good for this name: give the TURN server one that is, which is often that of the page.", r.Target)}
+		return []string{fmt.Sprintf("The certificate at %s is not good for this name: give the TURN server one that is, which is often that of the page. --insecure tries the rest with it all the same.", r.Target)}
+	case r.Cause == Unnamed:
+		return []string{adviseName(r)}
 	case r.Cause == NoTLS:
 		return []string{fmt.Sprintf("What answers at %s speaks no TLS: give it a certificate, or take turns: out of what is handed out.", r.Target)}
 	case s.misplaced:
 		return []string{adviseAddress(s)}
+	case r.Cause == Refused:
+		protocol := "UDP"
+		if r.Leg == TURNTCP || r.Leg == TURNTLS {
+			protocol = "TCP"
+		}
+		return []string{fmt.Sprintf("Nothing listens at %s %s, or a firewall says so in its place: start the server, and look at its host and port; host 127.0.0.1, the default, can be reached from its own machine only.", protocol, r.Target)}
 	case r.Leg == TURNUDP:
 		return []string{openUDP(port, s)}
 	case r.Leg == TURNDTLS:
 		return []string{fmt.Sprintf("Open UDP port %s to the server for DTLS.", port)}
 	case r.Cause == Answer || r.Cause == Cut:
 		return []string{fmt.Sprintf("Something else than TURN answers at TCP %s: a proxy for HTTP does not pass it on. Let clients reach the server's own port, or give TURN another one.", r.Target)}
-	case r.Cause == Unnamed:
-		return []string{fmt.Sprintf("The name in %s does not resolve: make a DNS record for it.", r.Target)}
 	}
 	return []string{fmt.Sprintf("Open TCP port %s to the server, in its firewall and its provider's: it is what gets through where UDP does not. Behind a proxy for HTTP it still comes directly.", port)}
+}
+
+func adviseName(r Result) string {
+	return fmt.Sprintf("The name in %s does not resolve: make a DNS record (A, AAAA) for it, or use the server's address.", r.Target)
 }
 
 func adviseAddress(s situation) string {

@@ -182,6 +182,7 @@ func (e *exam) situation() situation {
 			s.works[r.Leg] = true
 		}
 	}
+	s.ended = e.plan.ended(time.Now())
 	s.misplaced = e.state(Address) == Fails
 	return s
 }

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,7 +26,7 @@ type Plan struct {
 	// nobody else is in.
 	Room string
 	// TURNSecret makes credentials by the REST convention, in the place of those
-	// that the server hands out. Username and Password are such in its place.
+	// that the server hands out. Username and Password are such in the place of both.
 	TURNSecret, Username, Password string
 	// Insecure takes whatever certificate there is, to see whether the rest works.
 	Insecure bool
@@ -48,6 +50,9 @@ type server struct {
 func (p Plan) Check() error {
 	if p.Timeout <= 0 {
 		return fmt.Errorf("a leg may take %v; more than nothing was expected", p.Timeout)
+	}
+	if p.Username != "" && p.Password == "" {
+		return errors.New("--username has no password; give it by --password, or HIROBA_TURN_PASSWORD")
 	}
 	if p.URL == "" {
 		if !p.Local {
@@ -81,19 +86,42 @@ func webServer(text string) (server, error) {
 	if s.port == "" {
 		s.port = map[bool]string{false: "80", true: "443"}[s.secure]
 	}
-	return s, nil
+	return s, checkPort(s.port)
 }
 
 func relayServer(text, port string, secure bool) (server, error) {
-	text, _, _ = strings.Cut(text, "?")
+	text, query, _ := strings.Cut(text, "?")
+	switch query {
+	case "", "transport=udp", "transport=tcp":
+	default:
+		return server{}, fmt.Errorf("%q is no transport of TURN; leave it out, all are tried", query)
+	}
 	s := server{host: strings.Trim(text, "[]"), port: port, secure: secure}
 	if host, port, err := net.SplitHostPort(text); err == nil {
 		s.host, s.port = host, port
 	}
-	if s.host == "" || strings.ContainsAny(s.host, "/@ ") {
+	if _, err := netip.ParseAddr(s.host); s.host == "" || strings.ContainsAny(s.host, "/@ ") || strings.Contains(s.host, ":") && err != nil {
 		return server{}, fmt.Errorf("%q is no address of a TURN server; host:port was expected", text)
 	}
-	return s, nil
+	return s, checkPort(s.port)
+}
+
+func checkPort(port string) error {
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return fmt.Errorf("%q is no port; a number from 1 to 65535 was expected", port)
+	}
+	return nil
+}
+
+// ended is when the credentials of Username ended by the REST convention; zero
+// when they have not, or no end.
+func (p Plan) ended(now time.Time) time.Time {
+	text, _, ok := strings.Cut(p.Username, ":")
+	seconds, err := strconv.ParseInt(text, 10, 64)
+	if end := time.Unix(seconds, 0); ok && err == nil && end.Before(now) {
+		return end
+	}
+	return time.Time{}
 }
 
 // address is host and port as they are dialled.

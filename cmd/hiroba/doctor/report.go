@@ -51,6 +51,8 @@ func (r *Report) advice() string {
 	switch {
 	case r.Interrupted:
 		out.WriteString("\nInterrupted: this is what was known until then.\n")
+	case r.OK && r.URL == "":
+		out.WriteString("\nThis machine allows what a server needs; no server was tried, as none was named.\n")
 	case r.OK:
 		out.WriteString("\nAll that the server offers works from here.\n")
 	}

@@ -76,10 +76,10 @@ func (e *exam) alone() relayServers {
 // with replaces the credentials by the plan's, if it has any.
 func (e *exam) with(at relayAt) relayAt {
 	switch p := e.plan; {
+	case p.Username != "": // the environment may have a secret besides
+		at.username, at.password = p.Username, p.Password
 	case p.TURNSecret != "":
 		at.username, at.password = auth.TURN{Secret: []byte(p.TURNSecret), TTL: credentialTTL}.Issue("doctor", time.Now())
-	case p.Username != "":
-		at.username, at.password = p.Username, p.Password
 	}
 	return at
 }

@@ -180,7 +180,11 @@ func TestAdvice(t *testing.T) {
 		{"no STUN", Result{Leg: STUN, Cause: Silent, Target: "meet.example:3478"}, base, []string{"UDP port 3478"}},
 		{"no TURN/UDP", Result{Leg: TURNUDP, Cause: Silent, Target: "meet.example:3478"}, base, []string{"UDP port 3478"}},
 		{"no TURN/TCP", Result{Leg: TURNTCP, Cause: Silent, Target: "meet.example:3478"}, base, []string{"TCP port 3478"}},
-		{"no TURN/TLS", Result{Leg: TURNTLS, Cause: Refused, Target: "meet.example:5349"}, base, []string{"TCP port 5349"}},
+		{"no TURN/TLS", Result{Leg: TURNTLS, Cause: Refused, Target: "meet.example:5349"}, base, []string{"Nothing listens at TCP meet.example:5349"}},
+		{"nothing at UDP", Result{Leg: TURNUDP, Cause: Refused, Target: "meet.example:3478"}, base, []string{"Nothing listens at UDP meet.example:3478"}},
+		{"no name of a relay", Result{Leg: TURNUDP, Cause: Unnamed, Target: "turn.example:3478"}, base, []string{"DNS", "turn.example"}},
+		{"no name of a relay, for STUN", Result{Leg: STUN, Cause: Unnamed, Target: "turn.example:3478"}, with(func(s *situation) { s.server.web = nil }), []string{"DNS", "turn.example"}},
+		{"credentials of yesterday", Result{Leg: TURNUDP, Cause: Unauthorized}, with(func(s *situation) { s.ended = time.Unix(1767225600, 0) }), []string{"ended at 2026-01-01 00:00:00 UTC"}},
 		{"no TURN/DTLS", Result{Leg: TURNDTLS, Cause: Silent, Target: "meet.example:5349"}, base, []string{"UDP port 5349", "DTLS"}},
 		{"a certificate of TURN", Result{Leg: TURNTLS, Cause: Certificate, Target: "meet.example:5349"}, base, []string{"certificate"}},
 		{"secrets that differ", Result{Leg: TURNUDP, Cause: Unauthorized}, with(func(s *situation) { s.issued = true }), []string{"turn.secret", "the same in all servers"}},
@@ -238,6 +242,13 @@ func TestServers(t *testing.T) {
 		"https://x?y":               "",
 		"turn:":                     "",
 		"turn://turn.example:3478/": "",
+		"turn:t:99999":              "",
+		"turn:t:0":                  "",
+		"turn:t:udp":                "",
+		"turn:a:b:c":                "",
+		"turn:t?transport=sctp":     "",
+		"http://t:99999":            "",
+		"turn:2001:db8::1":          "[2001:db8::1]:3478",
 	} {
 		got, err := Plan{URL: text}.server()
 		if want == "" && err == nil || want != "" && (err != nil || got.address() != want) {
