@@ -62,6 +62,7 @@ type SFU struct {
 	workers  []*worker
 	running  sync.WaitGroup
 	stop     chan struct{}
+	occupied chan struct{} // holds one token when a room was made
 	serial   atomic.Uint64 // of the newest stream or source
 	types    sharedTypes
 
@@ -94,6 +95,7 @@ func New(config Config) (*SFU, error) {
 		identity: identity,
 		metrics:  newMetrics(config.Registerer),
 		stop:     make(chan struct{}),
+		occupied: make(chan struct{}, 1),
 		rooms:    map[string]*room{},
 	}
 	for i := range config.Workers {
@@ -142,7 +144,8 @@ func (s *SFU) tick() {
 			return
 		case now := <-ticker.C:
 			due := func(every time.Duration) bool { return n%int(every/voicesInterval) == 0 }
-			for _, r := range s.list() {
+			rooms := s.list()
+			for _, r := range rooms {
 				r.updateVoices(now)
 				if due(linkInterval) {
 					r.tick(now, due(reportInterval))
@@ -153,18 +156,32 @@ func (s *SFU) tick() {
 			}
 			for _, w := range s.workers {
 				if due(linkInterval) {
-					w.do(w.late(time.Now()))
-					w.do(w.tick)
+					w.plan(w.late(time.Now()))
+					w.plan(w.tick)
 				}
 				if due(reportInterval) {
-					w.do(w.report)
+					w.plan(w.report)
 				}
 				if (n+2)%int(judgeInterval/voicesInterval) == 0 { // some time before it is needed
-					w.do(w.measure)
+					w.plan(w.measure)
+				}
+				if w.waiting.Load() {
+					w.serveNow() // here: to wake somebody else would take longer
 				}
 			}
 			if due(judgeInterval) {
 				s.judge(now)
+			}
+			if len(rooms) > 0 {
+				continue
+			}
+			// Nothing changes with time until there is a room.
+			ticker.Stop()
+			select {
+			case <-s.stop:
+				return
+			case <-s.occupied:
+				ticker.Reset(voicesInterval)
 			}
 		}
 	}
@@ -189,6 +206,10 @@ func (s *SFU) room(name string) *room {
 		}
 		s.rooms[name] = r
 		s.next++
+		select {
+		case s.occupied <- struct{}{}:
+		default: // that there is one was said, and not heard yet
+		}
 	}
 	return r
 }

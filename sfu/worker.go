@@ -93,12 +93,15 @@ func (w *worker) try(f func(now time.Time)) {
 // do has f called on the worker, after what is queued. It reports false when
 // the worker has ended, and f is not called.
 func (w *worker) do(f func(now time.Time)) bool {
-	if !w.queue(job{do: f}, math.MaxInt) {
+	if !w.plan(f) {
 		return false
 	}
 	w.poke()
 	return true
 }
+
+// plan is do for who serves next.
+func (w *worker) plan(f func(now time.Time)) bool { return w.queue(job{do: f}, math.MaxInt) }
 
 // queue adds a job, if there are less than limit.
 func (w *worker) queue(j job, limit int) bool {

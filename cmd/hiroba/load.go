@@ -24,6 +24,7 @@ type loadCommand struct {
 	Video       *load.Video   `help:"What each publisher's camera sends: codec:bitrate:fps, with vp8, vp9 or h264; none for none. Left out: vp8:1.5M:30, unless --audio or --data is there." placeholder:"VIDEO"`
 	Simulcast   bool          `help:"Send the video in three sizes, and have subscribers ask for each of them."`
 	Even        bool          `help:"Space packets evenly, in the place of a burst for each frame; all frames have one size."`
+	Idle        bool          `help:"Have publishers fall silent before it is measured, for what a call costs in which nobody sends."`
 	Steady      bool          `help:"Give all frames one size, and send them as bursts."`
 	Audio       bool          `help:"Have each publisher send sound: 50 packets a second of 160 bytes."`
 	Data        load.Data     `help:"Have each publisher send messages over the reliable DataChannel: how many a second, and their bytes, such as 10:200." placeholder:"RATE:SIZE"`
@@ -89,7 +90,7 @@ func (c *loadCommand) run(ctx context.Context, out, progress io.Writer, every ti
 func (c *loadCommand) plan() (load.Plan, error) {
 	plan := load.Plan{
 		URL: c.URL, Token: c.Token, Rooms: c.Rooms, Publishers: c.Publishers, Subscribers: c.Subscribers,
-		Simulcast: c.Simulcast, Even: c.Even, Steady: c.Steady, Audio: c.Audio, Data: c.Data, Loss: c.Loss / 100,
+		Simulcast: c.Simulcast, Even: c.Even, Steady: c.Steady, Idle: c.Idle, Audio: c.Audio, Data: c.Data, Loss: c.Loss / 100,
 		Duration: c.Duration, Ramp: c.Ramp, Churn: c.Churn, Open: 1,
 	}
 	switch {

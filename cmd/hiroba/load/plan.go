@@ -22,6 +22,7 @@ type Plan struct {
 	Simulcast bool    `json:"simulcast"` // in three sizes
 	Even      bool    `json:"even"`      // packets evenly spaced, in the place of frames
 	Steady    bool    `json:"steady"`    // all frames of one size
+	Idle      bool    `json:"idle"`      // publishers fall silent before it is measured
 	Audio     bool    `json:"audio"`     // of each publisher
 	Data      Data    `json:"data"`      // of each publisher; the zero value for none
 	Loss      float64 `json:"loss"`      // the share of packets that subscribers pretend to lose
@@ -146,6 +147,8 @@ func (p *Plan) Check() error {
 		return errors.New("--ramp and --churn are numbers a second, 0 or more")
 	case p.Open < 1:
 		return errors.New("--open is n, for every n-th packet, or all")
+	case p.Idle && p.Churn > 0:
+		return errors.New("--idle and --churn: who joins a silent call waits for a first frame that does not come; leave one out")
 	case p.Simulcast && p.Video == Video{}:
 		return errors.New("--simulcast needs --video")
 	}

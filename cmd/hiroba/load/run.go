@@ -112,6 +112,12 @@ func (r *run) measure(ctx context.Context, progress Progress) (*Report, error) {
 	if r.settle(ctx, settled) != nil {
 		return watch.report(nil, true), nil
 	}
+	if r.plan.Idle {
+		r.quietly.Store(true)
+		if !pause(ctx, settled) { // the last packets are told of
+			return watch.report(nil, true), nil
+		}
+	}
 	begin := r.mark(context.WithoutCancel(ctx))
 	churned := make(chan struct{})
 	churning, stop := context.WithCancel(ctx)

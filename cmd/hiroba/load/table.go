@@ -67,8 +67,12 @@ func (r *Report) sentences() (out []string) {
 	if s := &r.Server; s.Unread != "" {
 		say("What the server used is not known, it may have ended: %s", s.Unread)
 	} else if s.Source != "" && r.Seconds > 0 {
-		say("Server (%s): %.2f s of CPU in %.1f s, %.0f %% of a core; %.2f µs per packet that was received; %.1f MB resident.",
-			s.Source, s.CPUSeconds, r.Seconds, 100*s.Cores, s.PerPacket, float64(s.Resident)/1e6)
+		cost := ""
+		if s.PerPacket > 0 {
+			cost = fmt.Sprintf("%.2f µs per packet that was received; ", s.PerPacket)
+		}
+		say("Server (%s): %.2f s of CPU in %.1f s, %.1f %% of a core; %s%.1f MB resident.",
+			s.Source, s.CPUSeconds, r.Seconds, 100*s.Cores, cost, float64(s.Resident)/1e6)
 	}
 	if r.Seconds > 0 {
 		say("Generator: %.2f s of CPU, %.2f µs per packet sent or received; its busiest loop was busy %.0f %% of the time.",
