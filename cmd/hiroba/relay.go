@@ -47,7 +47,7 @@ func (c *relayCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	server.read = read
+	server.read, server.began = read, config
 	return server.run(ctx, config.ShutdownTimeout, log, func() {
 		var own []byte
 		if config.TURN.Secret == "" && config.Host.IsLoopback() { // elsewhere there are users

@@ -3,6 +3,8 @@ package main
 import (
 	"crypto/rand"
 	"fmt"
+	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -66,17 +68,23 @@ func relayLimits(config configs.TURN) turn.Limits {
 }
 
 // reloadRelay takes credentials and rules from the configuration as it is now,
-// and signs with the new secret. If that cannot be used, nothing changes.
-func (s *server) reloadRelay() error {
+// and signs with the new secret. If that cannot be used, nothing changes. What
+// else has changed in it is named, as it waits for a restart.
+func (s *server) reloadRelay(log *slog.Logger) error {
 	config, err := s.read()
 	if err != nil {
 		return fmt.Errorf("the configuration cannot be used:\n%w", err)
 	}
 	secret := s.secret.of(config.TURN)
-	if err := s.turn.SetCredentials(relayCredentials(config.TURN, secret)); err != nil {
+	credentials := relayCredentials(config.TURN, secret)
+	if err := s.turn.SetCredentials(credentials); err != nil {
 		return err
 	}
+	log.Info("TURN credentials taken", "secrets", len(credentials.Secrets), "users", len(credentials.Users))
 	s.secret.sign(secret)
 	s.turn.SetRules(relayRules(config.TURN))
+	if names := configs.AwaitRestart(s.began, config); len(names) > 0 {
+		log.Warn("some settings have changed that are taken only at the next start", "settings", strings.Join(names, " "))
+	}
 	return nil
 }

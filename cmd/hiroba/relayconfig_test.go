@@ -1,12 +1,18 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"syscall"
 	"testing"
 	"time"
 
@@ -177,4 +183,59 @@ func relayAs(t *testing.T, s *server, username, password string) net.PacketConn 
 	}
 	t.Cleanup(func() { _ = relayed.Close() }) // its timers; some were closed before
 	return relayed
+}
+
+// A reload says what it took, what waits for a restart, and what it cannot read;
+// none of it costs the relay its clients.
+func TestAReloadSaysWhatItTakes(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "hiroba.yaml")
+	write := func(text string) {
+		if err := os.WriteFile(file, []byte("port: 0\n"+text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("turn:\n  users: ann:word\n")
+	command := program(t, nil, "turn", "--config", file)
+	said, err := command.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	greeting, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = command.Process.Kill() })
+	if _, err := greeting.Read(make([]byte, 1)); err != nil { // it takes signals from then on
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(said)
+	for _, step := range []struct{ text, want string }{
+		{"turn:\n  users: ann:word, bob:other\n", `msg="TURN credentials taken" secrets=1 users=2`},
+		{"turn:\n  allocations: 9\nlisten: 3478\n", `next start" settings="listen turn.allocations"`},
+		{"turn:\n  deny: 9.9.9.0/99\n", `goes on with what it had.*hiroba.yaml:3: turn.deny`},
+		{"turn: [\n", `goes on with what it had.*hiroba.yaml:2: this is not YAML`},
+	} {
+		write(step.text)
+		if err := command.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		for want := regexp.MustCompile(step.want); ; {
+			if !lines.Scan() {
+				t.Fatalf("%q was never said", step.want)
+			}
+			if want.MatchString(lines.Text()) {
+				break
+			}
+		}
+	}
+	if err := command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, said)
+	if err := command.Wait(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
 }

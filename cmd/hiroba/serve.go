@@ -48,7 +48,7 @@ func (c *serveCommand) Run(ctx context.Context, flags *configs.Flags) error {
 	if err != nil {
 		return err
 	}
-	server.read = read
+	server.read, server.began = read, config
 	return server.run(ctx, config.ShutdownTimeout, log, func() {
 		greet(os.Stdout, config, server.port.Port(), machineAddrs())
 	})

@@ -53,6 +53,7 @@ type server struct {
 	http     *http.Server
 	ready    atomic.Bool
 	read     func() (configs.Config, error) // the configuration again; nil: it cannot change
+	began    configs.Config                 // what read gave at the start
 	secret   signingSecret
 	// failed gets an error when the server cannot go on by itself.
 	failed chan error
@@ -116,7 +117,7 @@ func (s *server) reload(log *slog.Logger) {
 		s.certs.Reload()
 	}
 	if s.turn != nil && s.read != nil {
-		if err := s.reloadRelay(); err != nil {
+		if err := s.reloadRelay(log); err != nil {
 			log.Error("the relay goes on with what it had", "err", err)
 		}
 	}
