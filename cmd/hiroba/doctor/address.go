@@ -47,6 +47,42 @@ func judgeAddress(seen facts, media bool) (State, string) {
 	return Fails, fmt.Sprintf("%s, and its name leads to %v", says, to)
 }
 
+// relayed holds the relayed addresses of a relay alone against where this client
+// reaches it.
+func (e *exam) relayed() {
+	e.mu.Lock()
+	seen := e.facts
+	e.mu.Unlock()
+	if len(seen.relayed) == 0 {
+		e.skip(NotTried, "no relayed address could be had", Address)
+		return
+	}
+	state, detail := judgeRelayed(seen.relayed, seen.reached.Addr())
+	e.note(Result{Leg: Address, State: state, Detail: detail})
+}
+
+// judgeRelayed says whether peers from here on can reach relayed addresses. That
+// packets between two of them come through says nothing: they never leave the
+// relay.
+func judgeRelayed(relayed []netip.Addr, to netip.Addr) (State, string) {
+	var announced []netip.Addr
+	for _, addr := range relayed {
+		if addr.Is4() == to.Is4() && !slices.Contains(announced, addr) {
+			announced = append(announced, addr)
+		}
+	}
+	says := "relayed addresses are at " + list(announced)
+	switch {
+	case len(announced) == 0 || slices.Contains(announced, to):
+		return Works, "relayed addresses are at " + list(slices.Compact(relayed))
+	case isWithin(to):
+		return Works, fmt.Sprintf("%s; this client reaches the relay at %v, from within its network", says, to)
+	case slices.ContainsFunc(announced, isWithin):
+		return Fails, fmt.Sprintf("%s, which only its own network can reach, and this client reaches the relay at %v", says, to)
+	}
+	return Limited, fmt.Sprintf("%s, and this client reaches the relay at %v", says, to)
+}
+
 // isWithin says whether an address means something in its own network alone.
 func isWithin(addr netip.Addr) bool {
 	return addr.IsPrivate() || addr.IsLoopback() || addr.IsLinkLocalUnicast() || shared.Contains(addr)

@@ -31,6 +31,14 @@ func (s situation) udpPort(target string) string {
 	return s.server.port
 }
 
+// elsewhere says whether a target is an address to which the server's name does
+// not lead.
+func (s situation) elsewhere(target string) bool {
+	at, err := netip.ParseAddrPort(target)
+	to := s.reached.Addr()
+	return err == nil && s.server.web != nil && to.Is4() == at.Addr().Is4() && to.IsValid() && at.Addr() != to
+}
+
 // advise says what to do about a leg that does not work, or not well.
 func advise(r Result, s situation) []string {
 	switch r.Leg {
@@ -69,6 +77,8 @@ func adviseHTTP(r Result, s situation) []string {
 		return []string{fmt.Sprintf("Open TCP port %s to the server in its firewall and its provider's (security group), and look whether a router forwards it.", s.server.port)}
 	case Certificate:
 		return []string{"The certificate is not good for this name: get one that is (ACME, or the proxy's), or, for one of your own making, name its CA in SSL_CERT_FILE."}
+	case Alert:
+		return []string{adviseAlert(at)}
 	case NoTLS:
 		return []string{fmt.Sprintf("What answers at %s speaks no TLS: use http://, or have a proxy in front of it end TLS.", at)}
 	}
@@ -141,10 +151,14 @@ func adviseTURN(r Result, s situation) []string {
 		return []string{fmt.Sprintf("The certificate at %s is not good for this name: give the TURN server one that is, which is often that of the page. --insecure tries the rest with it all the same.", r.Target)}
 	case r.Cause == Unnamed:
 		return []string{adviseName(r)}
+	case r.Cause == Alert:
+		return []string{adviseAlert(r.Target)}
 	case r.Cause == NoTLS:
 		return []string{fmt.Sprintf("What answers at %s speaks no TLS: give it a certificate, or take turns: out of what is handed out.", r.Target)}
 	case s.misplaced:
 		return []string{adviseAddress(s)}
+	case s.elsewhere(r.Target):
+		return []string{fmt.Sprintf("The server says that it is at %s, and its name leads to %v: set advertise to where clients reach it, or open the port there.", r.Target, s.reached.Addr())}
 	case r.Cause == Refused:
 		protocol := "UDP"
 		if r.Leg == TURNTCP || r.Leg == TURNTLS {
@@ -161,12 +175,19 @@ func adviseTURN(r Result, s situation) []string {
 	return []string{fmt.Sprintf("Open TCP port %s to the server, in its firewall and its provider's: it is what gets through where UDP does not. Behind a proxy for HTTP it still comes directly.", port)}
 }
 
+func adviseAlert(at string) string {
+	return fmt.Sprintf("What answers at %s gives TLS up, so it has no certificate for this name, or none yet: its log says why.", at)
+}
+
 func adviseName(r Result) string {
 	return fmt.Sprintf("The name in %s does not resolve: make a DNS record (A, AAAA) for it, or use the server's address.", r.Target)
 }
 
 func adviseAddress(s situation) string {
 	to := s.reached.Addr()
+	if s.server.web == nil {
+		return fmt.Sprintf("Set advertise: %v (HIROBA_ADVERTISE), where this client reaches the relay, unless what peers send to the address that it announces leads to its turn.relay_ports as well.", to)
+	}
 	if isWithin(to) {
 		return fmt.Sprintf("The server announces addresses that this client does not reach: set advertise to those at which its clients do, such as %v (several are possible).", to)
 	}

@@ -27,6 +27,7 @@ const (
 	Unnamed      Cause = "unnamed"     // the name does not resolve
 	Certificate  Cause = "certificate" // not trusted, or another name's
 	NoTLS        Cause = "no-tls"      // what answers speaks no TLS
+	Alert        Cause = "alert"       // what answers gave the handshake up: it has no certificate for the name
 	Cut          Cause = "cut"         // closed in the middle
 	Unauthorized Cause = "unauthorized"
 	Forbidden    Cause = "forbidden"
@@ -93,6 +94,8 @@ func causeOf(err error) Cause {
 		return Certificate
 	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return NoTLS
+	case strings.Contains(err.Error(), "remote error: tls: "): // the type is crypto/tls's own
+		return Alert
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return Refused
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):

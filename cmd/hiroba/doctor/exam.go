@@ -37,6 +37,7 @@ func Run(ctx context.Context, plan Plan, tell func(Result)) (*Report, error) {
 			e.hiroba(ctx)
 		} else {
 			e.relays(ctx, e.alone())
+			e.relayed()
 		}
 	}
 	if plan.Local {
@@ -62,7 +63,8 @@ type exam struct {
 
 // facts are what legs have seen and others, or the advice, need.
 type facts struct {
-	reached    netip.AddrPort   // where the page's name leads to
+	reached    netip.AddrPort   // where the page's name leads to, or that of a relay alone
+	relayed    []netip.Addr     // of allocations
 	candidates []netip.AddrPort // of the SFU, over UDP
 	mapped     netip.AddrPort   // this client as STUN sees it
 	local      netip.Addr       // this client as it sees itself

@@ -9,7 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -43,6 +45,14 @@ func (e *exam) relay(ctx context.Context, leg Leg, at relayAt) (finding, error) 
 	allocated := time.Since(began)
 	began = time.Now()
 	a, b := ends[0], ends[1]
+	e.learn(func(f *facts) {
+		for _, end := range ends {
+			f.relayed = append(f.relayed, addrOf(end.conn.LocalAddr()).Addr())
+		}
+		if e.server.web == nil {
+			f.reached = addrOf(a.to)
+		}
+	})
 	err := b.client.CreatePermission(a.conn.LocalAddr())
 	if err == nil {
 		err = pass(ctx, a, b)
@@ -71,11 +81,12 @@ type allocation struct {
 	client *turn.Client
 	conn   net.PacketConn
 	under  net.PacketConn
+	to     net.Addr // the server's
 	stop   func() bool
 }
 
 func allocate(ctx context.Context, leg Leg, at relayAt, insecure bool) (*allocation, error) {
-	under, err := connect(ctx, leg, at, insecure)
+	under, to, err := connect(ctx, leg, at, insecure)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +102,7 @@ func allocate(ctx context.Context, leg Leg, at relayAt, insecure bool) (*allocat
 		_ = under.Close()
 		return nil, err
 	}
-	a := &allocation{client: client, under: under}
+	a := &allocation{client: client, under: under, to: to}
 	// The library knows no context: it ends with its connection.
 	a.stop = context.AfterFunc(ctx, func() {
 		client.Close()
@@ -100,7 +111,7 @@ func allocate(ctx context.Context, leg Leg, at relayAt, insecure bool) (*allocat
 	if a.conn, err = client.Allocate(); err != nil {
 		if ctx.Err() != nil {
 			err = ctx.Err()
-		} else if d, is := under.(datagrams); is {
+		} else if d, is := under.(*datagrams); is {
 			err = cmp.Or(d.refused(), err)
 		}
 		a.close()
@@ -118,62 +129,86 @@ func (a *allocation) close() {
 	_ = a.under.Close()
 }
 
-// connect opens what TURN messages travel over.
-func connect(ctx context.Context, leg Leg, at relayAt, insecure bool) (net.PacketConn, error) {
+// connect opens what TURN messages travel over, and says where it leads.
+func connect(ctx context.Context, leg Leg, at relayAt, insecure bool) (_ net.PacketConn, to net.Addr, _ error) {
 	network := "udp"
 	if leg == TURNTCP || leg == TURNTLS {
 		network = "tcp"
 	}
 	conn, err := (&net.Dialer{}).DialContext(ctx, network, at.address)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	to = conn.RemoteAddr()
 	switch leg {
 	case TURNTCP:
-		return turn.NewSTUNConn(conn), nil
+		return turn.NewSTUNConn(conn), to, nil
 	case TURNTLS:
 		secured := tls.Client(conn, &tls.Config{ServerName: at.host, InsecureSkipVerify: insecure})
 		if err := secured.HandshakeContext(ctx); err != nil {
-			return nil, errors.Join(err, conn.Close())
+			return nil, to, errors.Join(err, conn.Close())
 		}
-		return turn.NewSTUNConn(secured), nil
+		return turn.NewSTUNConn(secured), to, nil
 	case TURNDTLS:
-		secured, err := dtls.ClientWithOptions(datagrams{conn, conn}, conn.RemoteAddr(),
+		secured, err := dtls.ClientWithOptions(&datagrams{Conn: conn, under: conn}, to,
 			dtls.WithServerName(at.host), dtls.WithInsecureSkipVerify(insecure), dtls.WithLoggerFactory(quiet{}))
 		if err != nil {
-			return nil, errors.Join(err, conn.Close())
+			return nil, to, errors.Join(err, conn.Close())
 		}
 		if err := secured.HandshakeContext(ctx); err != nil {
-			return nil, errors.Join(err, secured.Close())
+			return nil, to, errors.Join(err, secured.Close())
 		}
-		return datagrams{secured, conn}, nil
+		return &datagrams{Conn: secured, under: conn}, to, nil
 	}
-	return datagrams{conn, conn}, nil
+	return &datagrams{Conn: conn, under: conn}, to, nil
+}
+
+// addrOf is the address and port of a socket.
+func addrOf(addr net.Addr) netip.AddrPort {
+	at, _ := netip.ParseAddrPort(addr.String()) // what is no IP address is not valid
+	return unmap(at)
 }
 
 // datagrams is a connection that keeps messages apart, as a net.PacketConn.
 type datagrams struct {
 	net.Conn
 	under net.Conn // the UDP socket
+	// closed is set when the system said that nobody listens at the port, which it
+	// says once and the library keeps to itself.
+	closed atomic.Bool
 }
 
-// refused is what the system says of a port that nobody listens at; the library
-// keeps it to itself.
-func (d datagrams) refused() error {
+// refused is what the system said, or says, of a port that nobody listens at.
+func (d *datagrams) refused() error {
 	for range 2 { // the first one is told of what was sent before
-		if _, err := d.under.Write(nil); errors.Is(err, syscall.ECONNREFUSED) {
+		if _, err := d.under.Write(nil); d.hear(err) {
 			return err
 		}
+	}
+	if d.closed.Load() {
+		return &net.OpError{Op: "write", Net: "udp", Addr: d.RemoteAddr(), Err: syscall.ECONNREFUSED}
 	}
 	return nil
 }
 
-func (d datagrams) ReadFrom(b []byte) (int, net.Addr, error) {
+func (d *datagrams) hear(err error) (refused bool) {
+	if refused = errors.Is(err, syscall.ECONNREFUSED); refused {
+		d.closed.Store(true)
+	}
+	return refused
+}
+
+func (d *datagrams) ReadFrom(b []byte) (int, net.Addr, error) {
 	n, err := d.Read(b)
+	d.hear(err)
 	return n, d.RemoteAddr(), err
 }
 
-func (d datagrams) WriteTo(b []byte, _ net.Addr) (int, error) { return d.Write(b) }
+func (d *datagrams) WriteTo(b []byte, _ net.Addr) (int, error) {
+	n, err := d.Write(b)
+	d.hear(err)
+	return n, err
+}
 
 // pass sends a packet from one allocation to the other until it comes.
 func pass(ctx context.Context, from, to *allocation) error {

@@ -52,6 +52,30 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
+func TestRelayedAddresses(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		relayed []string
+		reached string
+		want    State
+	}{
+		{"where clients reach it", []string{"198.51.100.7"}, "198.51.100.7", Works},
+		{"of the other family", []string{"198.51.100.7"}, "2001:db8::1", Works},
+		{"of its own network", []string{"10.0.0.2", "10.0.0.2"}, "198.51.100.7", Fails},
+		{"from within, with the right one", []string{"198.51.100.7"}, "10.0.0.2", Works},
+		{"another public one", []string{"203.0.113.7"}, "198.51.100.7", Limited},
+	} {
+		var relayed []netip.Addr
+		for _, text := range tc.relayed {
+			relayed = append(relayed, netip.MustParseAddr(text))
+		}
+		state, detail := judgeRelayed(relayed, netip.MustParseAddr(tc.reached))
+		if state != tc.want || strings.Count(detail, tc.relayed[0]) != 1 {
+			t.Errorf("%s: %s, %s; %s was expected", tc.name, state, detail, tc.want)
+		}
+	}
+}
+
 func TestClocks(t *testing.T) {
 	now := time.Date(2026, 5, 4, 12, 0, 0, 300e6, time.UTC)
 	for _, tc := range []struct {
@@ -134,6 +158,7 @@ func TestCauses(t *testing.T) {
 		{refusal(stun.CodeUnauthorized), Unauthorized},
 		{refusal(stun.CodeAllocQuotaReached), Quota},
 		{refusal(stun.CodeServerError), Answer},
+		{&net.OpError{Op: "remote error", Err: errors.New("tls: internal error")}, Alert},
 		{&failure{Keys, io.EOF}, Keys},
 		{errors.New("something"), Other},
 	} {
@@ -194,6 +219,10 @@ func TestAdvice(t *testing.T) {
 		{"a relay that relays nothing", Result{Leg: TURNTCP, Cause: Relaying}, base, []string{"turn.relay_ports"}},
 		{"a proxy before TURN", Result{Leg: TURNTCP, Cause: Cut, Target: "meet.example:443"}, base, []string{"proxy"}},
 		{"an address of the inside", Result{Leg: Address}, base, []string{"advertise: 198.51.100.7"}},
+		{"a relay elsewhere", Result{Leg: TURNTCP, Cause: Silent, Target: "203.0.113.7:8080"}, base, []string{"203.0.113.7:8080", "198.51.100.7", "advertise"}},
+		{"no certificate yet", Result{Leg: TURNTLS, Cause: Alert, Target: "meet.example:443"}, base, []string{"no certificate", "log"}},
+		{"no certificate of a page yet", Result{Leg: HTTP, Cause: Alert}, base, []string{"no certificate", "log"}},
+		{"a relay's wrong address", Result{Leg: Address}, with(func(s *situation) { s.server.web = nil }), []string{"advertise: 198.51.100.7", "turn.relay_ports"}},
 		{"a wrong clock", Result{Leg: Clock}, base, []string{"NTP"}},
 		{"small buffers", Result{Leg: Buffers}, base, []string{"net.core.rmem_max"}},
 		{"few files", Result{Leg: Files}, base, []string{"LimitNOFILE"}},
@@ -216,7 +245,7 @@ func TestThereIsAlwaysAdvice(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, leg := range order {
-		for _, cause := range []Cause{Silent, Refused, Unreachable, Unnamed, Certificate, NoTLS, Cut, Unauthorized, Forbidden, Quota, Answer, Keys, Relaying, Other} {
+		for _, cause := range []Cause{Silent, Refused, Unreachable, Unnamed, Certificate, NoTLS, Alert, Cut, Unauthorized, Forbidden, Quota, Answer, Keys, Relaying, Other} {
 			for _, works := range []bool{false, true} {
 				s := situation{server: web, works: map[Leg]bool{HTTP: works, TURNTCP: works}}
 				if advice := advise(Result{Leg: leg, State: Fails, Cause: cause}, s); len(advice) == 0 {
