@@ -35,6 +35,7 @@ type stream struct {
 	watching sync.Mutex // guards watched
 	watched  *udp.Watch // nil: a goroutine reads it
 	partial  []byte     // of a message that has not come whole, the loop's
+	below    below      // what TLS reads and writes, when a loop reads it; else nil
 
 	mu      sync.Mutex // guards the fields below
 	waiting []byte     // whole messages
@@ -101,22 +102,15 @@ func (s *stream) read() error {
 		}
 		in.now = s.server.now()
 		s.heard()
-		for {
-			message, err := f.next()
-			if err != nil {
-				in.out.flush()
-				return err
-			}
-			if message == nil {
-				break
-			}
-			in.take(&s.link, message)
-			if in.joined != nil {
-				in.out.flush()
-				return in.joined.run(s, f.rest())
-			}
-		}
+		joined, err := in.takeAll(s, &f)
 		in.out.flush()
+		if err != nil {
+			return err
+		}
+		if joined != nil {
+			s.joined.Store(true)
+			return joined.run(s, f.rest())
+		}
 	}
 }
 
@@ -161,7 +155,7 @@ func (s *stream) room(size int) (room []byte, first bool) {
 // flush writes what waits, or has it written.
 func (s *stream) flush() {
 	s.mu.Lock()
-	if s.writing || len(s.waiting) == 0 {
+	if s.writing || !s.waits() {
 		s.mu.Unlock() // who writes takes it along
 		return
 	}
@@ -177,25 +171,37 @@ func (s *stream) flush() {
 	s.drain(true)
 }
 
+// waits reports whether there is something to write. The caller holds mu.
+func (s *stream) waits() bool { return len(s.waiting) > 0 || s.held() > 0 }
+
+// held is how many bytes TLS has for the client beside that.
+func (s *stream) held() int {
+	if s.below == nil {
+		return 0
+	}
+	return s.below.Held()
+}
+
 // fits reports whether all that waits can be written without waiting. The
 // caller holds mu.
 func (s *stream) fits() bool {
 	if s.unsent == nil {
 		return false
 	}
-	if s.unsentMost+len(s.waiting) <= s.inline {
+	waiting := len(s.waiting) + s.held()
+	if s.unsentMost+waiting <= s.inline {
 		return true
 	}
 	unsent, known := s.unsent()
 	s.unsentMost = unsent
-	return known && unsent+len(s.waiting) <= s.inline
+	return known && unsent+waiting <= s.inline
 }
 
 // drain writes until nothing waits. It is called with mu held, by who set
 // writing, and unlocks it. Inline, it leaves what does not fit to a goroutine.
 func (s *stream) drain(inline bool) {
 	var failed error
-	for first := true; len(s.waiting) > 0 && !s.closed; first = false {
+	for first := true; s.waits() && !s.closed; first = false {
 		if inline && !first && !s.fits() {
 			s.server.loops.Go(func() {
 				s.mu.Lock()
@@ -205,7 +211,7 @@ func (s *stream) drain(inline bool) {
 			return
 		}
 		out := s.waiting
-		s.unsentMost += len(out) + recordOverhead*(1+len(out)/64)
+		s.unsentMost += len(out) + recordOverhead*(1+len(out)/64) + s.held()
 		s.waiting, s.spare = s.spare[:0], nil
 		s.mu.Unlock()
 		err := s.write(out, inline)
@@ -258,11 +264,15 @@ func (s *stream) write(out []byte, inline bool) error {
 		}
 		out = out[size:]
 	}
+	if s.below != nil {
+		return s.below.Flush() // all records at once
+	}
 	return nil
 }
 
 // accept serves the connections of a listener.
 func (s *Server) accept(listener Listener) {
+	in := newIntake(s)
 	for {
 		conn, err := listener.Accept()
 		if err != nil {
@@ -272,18 +282,19 @@ func (s *Server) accept(listener Listener) {
 			}
 			return
 		}
-		s.welcome(conn, listener.Transport)
+		s.welcome(in, conn, listener.Transport)
 	}
 }
 
-// welcome has a connection served, by a loop or by a goroutine of its own.
-func (s *Server) welcome(conn net.Conn, transport Transport) {
+// welcome has a connection served, by a loop or by a goroutine of its own. in is
+// the caller's.
+func (s *Server) welcome(in *intake, conn net.Conn, transport Transport) {
 	st := s.newStream(conn, transport)
 	if !s.admit(&st.link) {
 		_ = conn.Close() // there is nobody to tell
 		return
 	}
-	if s.groups[int(s.opened.Add(1))%len(s.groups)].watch(st) {
+	if s.groups[int(s.opened.Add(1))%len(s.groups)].watch(st, in) {
 		return
 	}
 	s.loops.Go(func() { st.over(st.read()) })

@@ -396,7 +396,6 @@ func (p *peerConn) join(client net.Conn) bool {
 // the other one up, and nothing is lost.
 func (p *peerConn) run(s *stream, rest []byte) error {
 	defer p.close()
-	s.joined.Store(true)
 	var back sync.WaitGroup
 	back.Go(func() {
 		_, _ = io.Copy(counted{s.Conn, &p.of.of.fromPeers, s.server.counts.fromPeer}, p.conn)

@@ -99,7 +99,7 @@ func start(config Config, timeouts streamTimeouts, now func() time.Time) (*Serve
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("turn: %w", err), s.closeGroups())
 		}
-		s.groups = append(s.groups, &loop{Group: group, buffer: make([]byte, loopBuffer)})
+		s.groups = append(s.groups, &loop{Group: group, buffer: make([]byte, loopBuffer), sealed: make([]byte, mostBuffer)})
 	}
 	s.counts = newCounts(config.Registerer, s.groups)
 

@@ -60,6 +60,14 @@ func writeQuickly(conn *net.TCPConn, b []byte) (written int, err error) {
 	return written, err
 }
 
+// sendOnce writes what can be at once, while somebody else may wait to write. What
+// becomes of it nobody hears.
+func sendOnce(conn *net.TCPConn, b []byte) {
+	if raw, err := conn.SyscallConn(); err == nil && len(b) > 0 {
+		_ = raw.Control(func(fd uintptr) { _, _ = move(unix.SYS_SENDTO, fd, b) })
+	}
+}
+
 // move sends or receives what can be at once.
 func move(call, fd uintptr, b []byte) (int, unix.Errno) {
 	b = b[:min(len(b), mostAtOnce)]

@@ -15,6 +15,14 @@ type stream struct {
 	peeked  []byte
 	release func() // called once, by Close; may be nil
 	once    sync.Once
+
+	feeding bool   // see Hold
+	fed     []byte // what Read returns then
+
+	flushing    sync.Mutex // held by who writes what was held
+	mu          sync.Mutex // guards the fields below
+	holding     bool
+	held, spare []byte
 }
 
 // Close closes the connection.
@@ -22,21 +30,37 @@ func (s *stream) Close() error {
 	if s.release != nil {
 		s.once.Do(s.release)
 	}
+	s.mu.Lock()
+	last := s.held // TLS says goodbye
+	s.held, s.holding = nil, false
+	s.mu.Unlock()
+	if s.flushing.TryLock() { // else it would come in the middle of something
+		sendOnce(s.TCPConn, last)
+		s.flushing.Unlock()
+	}
 	return s.TCPConn.Close()
 }
 
 // Read returns the peeked bytes first.
 func (s *stream) Read(b []byte) (int, error) {
-	if len(s.peeked) == 0 {
-		return readQuickly(s.TCPConn, b)
+	switch {
+	case len(s.peeked) > 0:
+		n := copy(b, s.peeked)
+		s.peeked = s.peeked[n:]
+		return n, nil
+	case s.feeding:
+		return s.readFed(b)
 	}
-	n := copy(b, s.peeked)
-	s.peeked = s.peeked[n:]
-	return n, nil
+	return readQuickly(s.TCPConn, b)
 }
 
-// Write writes all of it.
-func (s *stream) Write(b []byte) (int, error) { return writeQuickly(s.TCPConn, b) }
+// Write writes all of it, or keeps it for Flush.
+func (s *stream) Write(b []byte) (int, error) {
+	if n, held, err := s.hold(b); held {
+		return n, err
+	}
+	return writeQuickly(s.TCPConn, b)
+}
 
 // Peeked returns the peeked bytes, once, for who goes on to read the connection
 // below.

@@ -10,6 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// CanWatch tells whether the system can have a Group read connections.
+const CanWatch = true
+
 // Watch is a connection over TCP that a Group reads along with its sockets, so
 // that an idle one costs no goroutine and no buffer, and what comes over many at
 // once wakes one goroutine once.

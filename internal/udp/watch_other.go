@@ -7,6 +7,9 @@ import (
 	"syscall"
 )
 
+// CanWatch tells whether the system can have a Group read connections.
+const CanWatch = false
+
 // Watch is a connection that a Group reads along with its sockets, where the
 // system can do that.
 type Watch struct{}
