@@ -26,6 +26,16 @@ func newOutlet(c *connection, ssrc, ssrcRTX uint32) *outlet {
 	return &outlet{connection: c, media: srtp.NewStream(ssrc), repair: srtp.NewStream(ssrcRTX), ssrcRTX: ssrcRTX}
 }
 
+// warm is part of outgoing.warm.
+func (o *outlet) warm() int {
+	sum := int(o.ssrcRTX)
+	if sealer := o.connection.sealer.Load(); sealer != nil {
+		sum += sealer.Warm()
+	}
+	_, to, _ := o.connection.ice.Route()
+	return sum + int(to.Port())
+}
+
 // WriteRTP seals one packet and sends it.
 func (o *outlet) WriteRTP(header *rtp.Header, payload []byte) (int, error) {
 	c := o.connection

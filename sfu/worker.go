@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,10 @@ import (
 // some 40 ms: a worker that is further behind will not catch up by keeping
 // more.
 const queueLimit = 4096
+
+// warmedAtOnce is for how many streams memory is waited for together: about as
+// many reads as a processor has under way at once.
+const warmedAtOnce = 8
 
 // worker serves the receivers of one shard: it alone touches their outgoing
 // streams. It takes all that waits, serves all its receivers, then lets the
@@ -47,6 +52,7 @@ type worker struct {
 
 	serving sync.Mutex // held by who serves; guards all above but what others look at
 	spare   []job      // serving's
+	warmed  int        // means nothing; see outgoing.warm
 
 	mu     sync.Mutex // guards jobs and closed
 	jobs   []job
@@ -200,9 +206,14 @@ func (w *worker) serve(batch []job) {
 		for n < len(batch) && batch[n].source == source {
 			n++
 		}
-		for _, out := range source.receivers[w.index] {
-			for _, j := range batch[:n] {
-				out.forward(now, source, j.packet)
+		for group := range slices.Chunk(source.receivers[w.index], warmedAtOnce) {
+			for _, out := range group {
+				w.warmed += out.warm()
+			}
+			for _, out := range group {
+				for _, j := range batch[:n] {
+					out.forward(now, source, j.packet)
+				}
 			}
 		}
 		for _, j := range batch[:n] {

@@ -41,6 +41,15 @@ type span struct {
 	apart bool  // spatial layers refer to each other in keyframes only
 }
 
+// warm is part of Video.Warm.
+func (s *Selector) warm() int {
+	sum := int(s.newest) + int(s.spans[0].from) + int(s.lastFrame.number)
+	if len(s.frames.decided) > 0 {
+		sum += int(s.frames.decided[0] & s.frames.dropped[0])
+	}
+	return sum
+}
+
 // frameName tells a frame from its neighbours.
 type frameName struct {
 	number    int64

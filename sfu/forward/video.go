@@ -179,6 +179,17 @@ func (v *Video) Forward(now time.Time, p *Packet, scratch []byte, out *Rewritten
 	return Send
 }
 
+// Warm reads what Forward is about to, for who has many streams to forward a
+// packet in: so their waits for memory overlap. What it returns means nothing.
+func (v *Video) Warm() int {
+	s := v.stream
+	sum := int(s.newest) + int(s.source.newest) + int(s.eras[0].newest)
+	if l := v.current(); l != nil {
+		sum += int(l.offset.picture) + l.selector.warm()
+	}
+	return sum
+}
+
 // Again rewrites a packet that a receiver lost, byte by byte as Forward did or
 // would have: o is from Origin, with no Switch since, and p is what the source
 // has there.
