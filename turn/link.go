@@ -30,10 +30,12 @@ type link struct {
 	notReading atomic.Bool // the client, so it was cut off
 	ended      sync.Once
 	gone       atomic.Bool // it has ended
-
-	patience sync.Mutex // guards extended together with client
-	extended time.Time  // since then the client may be silent
+	extended   atomic.Int64
 }
+
+// started is what link.extended counts from: such time goes on evenly when the
+// clock of the machine is set.
+var started = time.Now()
 
 // streamTimeouts are the constants above, and writeWithin, but for tests.
 type streamTimeouts struct {
@@ -54,14 +56,11 @@ func (l *link) release(a *allocation) {
 	}
 }
 
-// extend lets the client be silent from now on.
-func (l *link) extend() {
-	l.patience.Lock()
-	defer l.patience.Unlock()
-	l.extended = time.Now()
-}
+// extend lets the client be silent for as long as it may from now on.
+func (l *link) extend() { l.extended.Store(int64(time.Since(started))) }
 
-// heard extends the time of a client with an allocation.
+// heard is called when something came. Only a client with an allocation gains
+// time by that.
 func (l *link) heard() {
 	if l.client.Load() != nil {
 		l.extend()
@@ -77,9 +76,7 @@ func (l *link) late(now time.Time) bool {
 	if l.client.Load() != nil {
 		wait = l.server.timeouts.silence
 	}
-	l.patience.Lock()
-	defer l.patience.Unlock()
-	return now.Sub(l.extended) > wait
+	return now.Sub(started)-time.Duration(l.extended.Load()) > wait
 }
 
 // overdue ends connections that were silent for too long.

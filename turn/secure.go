@@ -88,6 +88,9 @@ func (in *intake) open(c *secure, datagram []byte) {
 	}
 	for len(datagram) > 0 {
 		message, rest, err := c.conn.Open(datagram)
+		if err == nil {
+			c.heard()
+		}
 		switch {
 		case errors.Is(err, io.EOF):
 			c.over(err)

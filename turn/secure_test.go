@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -164,6 +165,27 @@ func TestTimeoutsOverDTLS(t *testing.T) {
 		t.Errorf("counted %d times, want once", got)
 	}
 	eventually(t, "the allocation ends", func() bool { return len(l.Allocations()) == 0 })
+}
+
+// Who goes on talking is not silent, over any connection.
+func TestWhoTalksIsNotSilent(t *testing.T) {
+	const silence = 2 * time.Second
+	for name, connect := range map[string]func(testing.TB, *lab) net.Conn{
+		"TCP":  newRawStream,
+		"TLS":  func(t testing.TB, l *lab) net.Conn { return newRawTLS(t, l, tls.VersionTLS13) },
+		"DTLS": func(t testing.TB, l *lab) net.Conn { conn, _ := newRawSecure(t, l); return conn },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLabWithTimeouts(t, streamTimeouts{allocate: silence, silence: silence, write: time.Hour}, nil)
+			conn := connect(t, l)
+			tick := time.NewTicker(silence / 20)
+			defer tick.Stop()
+			for begun := time.Now(); time.Since(begun) < silence*3/2+sweepEvery; <-tick.C {
+				wantBack(t, conn, "right here")
+			}
+		})
+	}
 }
 
 func TestLimitsOverDTLS(t *testing.T) {

@@ -146,15 +146,15 @@ func (c *Conn) Open(datagram []byte) (message, rest []byte, err error) {
 	if record == nil {
 		return nil, nil, ErrMalformed
 	}
-	if Epoch(record) == 0 && (record[0] == handshake || record[0] == changeCipherSpec) {
+	c.opening.Lock()
+	defer c.opening.Unlock()
+	if Epoch(record) == 0 && (record[0] == handshake || record[0] == changeCipherSpec) && c.flight != nil {
 		return nil, rest, nil // of its last flight, whose end tells
 	}
 	content := len(record) - Overhead
 	if Epoch(record) != epoch || binary.BigEndian.Uint16(record[1:]) != version || content < 0 || content > maxContent {
 		return nil, rest, ErrMalformed
 	}
-	c.opening.Lock()
-	defer c.opening.Unlock()
 	number := Number(record)
 	if !c.window.fresh(number) && record[0] != handshake {
 		return nil, rest, ErrReplayed

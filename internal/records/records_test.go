@@ -161,6 +161,7 @@ func TestWhatIsDropped(t *testing.T) {
 		"another number":        {change(10, 64), ErrForged},
 		"another nonce":         {change(HeaderLen+7, 64), ErrForged},
 		"in the clear":          {change(4, 1), ErrMalformed},
+		"of the handshake":      {[]byte{22, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 1, 0}, ErrMalformed},
 		"a later epoch":         {change(4, 1^2), ErrMalformed},
 		"DTLS 1.0":              {change(2, 0xFD^0xFF), ErrMalformed},
 		"no record at all":      {[]byte("hello"), ErrMalformed},
