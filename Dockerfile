@@ -17,12 +17,16 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION=unknown
-RUN CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /hiroba ./cmd/hiroba
+RUN CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /hiroba ./cmd/hiroba \
+ && mkdir /state
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /hiroba /hiroba
-ENV HIROBA_HOST=0.0.0.0
+# Certificates that the server gets are kept here; a volume that is mounted for the
+# first time takes its owner from it.
+COPY --from=build --chown=65532:65532 /state /state
+ENV HIROBA_HOST=0.0.0.0 STATE_DIRECTORY=/state
 EXPOSE 8080/tcp 8080/udp
 # A number, not a name: there is no /etc/passwd here.
 USER 65532:65532
