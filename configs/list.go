@@ -185,16 +185,18 @@ func peerNetworks() form[[]netip.Prefix] {
 // users are names and passwords.
 func users() form[Secret] {
 	return form[Secret]{
-		values: "names and passwords such as ann:word, separated by commas, or empty",
+		values: "names, each once, and passwords such as ann:word, separated by commas, or empty",
 		read: func(text string) (Secret, bool) {
 			if text == "" {
 				return "", true
 			}
+			seen := make(map[string]bool)
 			for field := range strings.SplitSeq(text, ",") {
 				name, password, ok := strings.Cut(strings.TrimSpace(field), ":")
-				if !ok || name == "" || password == "" {
+				if !ok || name == "" || password == "" || seen[name] {
 					return "", false
 				}
+				seen[name] = true
 			}
 			return Secret(text), true
 		},
