@@ -3,8 +3,9 @@
 // lets through, over UDP and TCP.
 //
 // A socket is read in batches by one goroutine, which relays what it read
-// before it reads again; so are all relayed addresses together. What is only to
-// be relayed (ChannelData, Send and Data indications) goes from socket to
+// before it reads again; so are all relayed addresses and all connections over
+// TCP and TLS together, and the records of those over DTLS are opened where they
+// were read. What is only to be relayed (ChannelData, Send and Data indications) goes from socket to
 // socket, and the rest (request.go) is decided by a lease (lease.go), the
 // policy (policy.go), the credentials and the limits. Everything that a
 // stranger can make the server hold is bounded and counted.

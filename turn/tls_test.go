@@ -27,7 +27,6 @@ type overTLS struct {
 	*tls.Conn
 	below *net.TCPConn
 	cut   bool   // the bytes of TLS are sent one by one
-	mute  bool   // or not at all
 	log   []byte // of keys
 }
 
@@ -38,10 +37,7 @@ type wire struct {
 }
 
 func (w wire) Write(b []byte) (int, error) {
-	switch {
-	case w.of.mute:
-		return len(b), nil
-	case !w.of.cut:
+	if !w.of.cut {
 		return w.TCPConn.Write(b)
 	}
 	for i := range b {

@@ -31,9 +31,9 @@ type UDP struct {
 	dtls   *dtlsServer // nil without a certificate
 	ice    ICEConn
 	turn   TURNConn
-	// dealing is set while ICE has datagrams at hand. Who queues one for TURN then
-	// need not wake it: ICE does that before it waits for more.
-	dealing atomic.Bool
+	// dealing is set while ICE has datagrams at hand. Who queues one of them for TURN
+	// does not wake it, but sets strayed: ICE wakes it for all, before it waits for more.
+	dealing, strayed atomic.Bool
 }
 
 // ICEConn is a net.PacketConn that carries ICE checks, DTLS, RTP and RTCP. It
@@ -88,7 +88,9 @@ func (u *UDP) close() error {
 // until the next call. What is neither's is counted.
 func (u *UDP) read(side protocol) ([]udp.Datagram, error) {
 	u.dealing.Store(false)
-	u.turn.queue.tell()
+	if u.strayed.Swap(false) {
+		u.turn.queue.tell()
+	}
 	all, err := u.reader.Read()
 	if err != nil {
 		return nil, err
@@ -112,7 +114,9 @@ func (u *UDP) read(side protocol) ([]udp.Datagram, error) {
 			u.counts.dropped(droppedUnknown)
 		}
 	}
-	u.turn.queue.tell()
+	if len(mine) < len(all) {
+		u.turn.queue.tell()
+	}
 	return mine, nil
 }
 
@@ -135,7 +139,8 @@ func (c *ICEConn) Stray(b []byte, from netip.AddrPort) bool {
 		return false
 	case dtlsTURN:
 		u.turn.push(b, from)
-		if !u.dealing.Load() {
+		u.strayed.Store(true)
+		if !u.dealing.Load() { // it does not come from there
 			u.turn.queue.tell()
 		}
 	}
