@@ -14,7 +14,7 @@ import (
 
 // doctorCommand is `hiroba doctor`.
 type doctorCommand struct {
-	URL        string        `arg:"" optional:"" help:"The server, as https://host; or STUN and TURN alone, as turn:host:port or turns:host:port. Left out, this machine is looked at."`
+	URL        *string       `arg:"" optional:"" help:"The server, as https://host; or STUN and TURN alone, as turn:host:port or turns:host:port. Left out, this machine is looked at."`
 	Token      string        `help:"An access token, on a server with keys." env:"HIROBA_TOKEN" placeholder:"TOKEN"`
 	Room       string        `help:"Where media is tried; left out, in the room of the token, or one that nobody else is in." placeholder:"ROOM"`
 	TURNSecret string        `name:"turn-secret" help:"Makes TURN credentials, in the place of those that the server hands out." env:"HIROBA_TURN_SECRET" placeholder:"SECRET"`
@@ -55,9 +55,15 @@ func (c *doctorCommand) Run(ctx context.Context) error {
 }
 
 func (c *doctorCommand) run(ctx context.Context, out, progress io.Writer, terminal bool) error {
+	var url string // "" is this machine
+	if c.URL != nil {
+		if url = *c.URL; url == "" {
+			return &exitError{exitUsage, errors.New("the address is empty; https://host or turn:host:port was expected, or nothing at all, for this machine")}
+		}
+	}
 	plan := doctor.Plan{
-		URL: c.URL, Token: c.Token, Room: c.Room, TURNSecret: c.TURNSecret, Username: c.Username, Password: c.Password, Insecure: c.Insecure,
-		Timeout: c.Timeout, Local: c.Local || c.URL == "",
+		URL: url, Token: c.Token, Room: c.Room, TURNSecret: c.TURNSecret, Username: c.Username, Password: c.Password, Insecure: c.Insecure,
+		Timeout: c.Timeout, Local: c.Local || url == "",
 	}
 	before, after := "", "\n"
 	if terminal { // one line that changes, above where the table will be

@@ -76,7 +76,7 @@ func TestTheDoctorFindsARelayThatCarriesNothing(t *testing.T) {
 		m := &stun.Message{Raw: b}
 		return m.Decode() != nil || m.Type.Class == stun.ClassIndication // what is relayed comes in these
 	})
-	report, code := examined(t, doctorCommand{URL: "turn:" + at.String(), TURNSecret: secret, Timeout: time.Second})
+	report, code := examined(t, doctorCommand{URL: new("turn:" + at.String()), TURNSecret: secret, Timeout: time.Second})
 	if code != exitFailure {
 		t.Errorf("exit code %d", code)
 	}

@@ -77,7 +77,7 @@ var (
 
 func TestTheDoctorFindsAServerWell(t *testing.T) {
 	_, url := runServer(t, nil)
-	report, code := examined(t, doctorCommand{URL: url, Local: true})
+	report, code := examined(t, doctorCommand{URL: new(url), Local: true})
 	if code != 0 || !report.OK {
 		t.Errorf("exit code %d of %+v", code, report)
 	}
@@ -96,13 +96,13 @@ func TestTheDoctorAndACertificate(t *testing.T) {
 	abreast(t)
 	s, _ := runServer(t, func(c *configs.Config) { c.LAN, c.TLS.Directory = true, t.TempDir() })
 	url := fmt.Sprintf("https://localhost:%d", s.port.Port())
-	report, code := examined(t, doctorCommand{URL: url, Insecure: true})
+	report, code := examined(t, doctorCommand{URL: new(url), Insecure: true})
 	if code != 0 {
 		t.Errorf("exit code %d of %+v", code, report)
 	}
 	works(t, report, slices.Concat(signalingLegs, mediaLegs, []doctor.Leg{doctor.TURNTLS, doctor.TURNDTLS})...)
 
-	report, code = examined(t, doctorCommand{URL: url, Timeout: time.Second})
+	report, code = examined(t, doctorCommand{URL: new(url), Timeout: time.Second})
 	if code != exitFailure {
 		t.Errorf("exit code %d with a certificate that nobody vouches for", code)
 	}
@@ -114,7 +114,7 @@ func TestTheDoctorAndACertificate(t *testing.T) {
 		http.Redirect(w, r, url+r.URL.Path, http.StatusPermanentRedirect)
 	}))
 	defer onward.Close()
-	report, code = examined(t, doctorCommand{URL: onward.URL, Insecure: true})
+	report, code = examined(t, doctorCommand{URL: new(onward.URL), Insecure: true})
 	if code != 0 {
 		t.Errorf("by way of HTTP: exit code %d of %+v", code, report)
 	}
@@ -123,7 +123,7 @@ func TestTheDoctorAndACertificate(t *testing.T) {
 
 func TestTheDoctorSaysWhatIsNotOffered(t *testing.T) {
 	_, url := runServer(t, func(c *configs.Config) { c.TURN.Enabled = false })
-	report, _ := examined(t, doctorCommand{URL: url, Timeout: time.Second})
+	report, _ := examined(t, doctorCommand{URL: new(url), Timeout: time.Second})
 	works(t, report, append(signalingLegs, doctor.Media, doctor.ICETCP)...)
 	for _, which := range []doctor.Leg{doctor.TURNUDP, doctor.TURNTCP, doctor.TURNTLS, doctor.TURNDTLS} {
 		if r := legOf(t, report, which); r.State != doctor.NotOffered || !strings.Contains(r.Detail, "turn.enabled") {
@@ -135,7 +135,7 @@ func TestTheDoctorSaysWhatIsNotOffered(t *testing.T) {
 func TestTheDoctorNeedsAToken(t *testing.T) {
 	keys := "main=" + strings.Repeat("k", 32)
 	_, url := runServer(t, func(c *configs.Config) { c.Keys = configs.Secret(keys) })
-	report, code := examined(t, doctorCommand{URL: url})
+	report, code := examined(t, doctorCommand{URL: new(url)})
 	if code != exitFailure {
 		t.Errorf("exit code %d", code)
 	}
@@ -153,7 +153,7 @@ func TestTheDoctorNeedsAToken(t *testing.T) {
 	if err := (&tokenCommand{Room: "tea", TTL: time.Hour}).write(&token, io.Discard, config, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	report, code = examined(t, doctorCommand{URL: url, Token: strings.TrimSpace(token.String())})
+	report, code = examined(t, doctorCommand{URL: new(url), Token: strings.TrimSpace(token.String())})
 	if code != 0 {
 		t.Errorf("exit code %d of %+v", code, report)
 	}
@@ -164,7 +164,7 @@ func TestTheDoctorBehindProxies(t *testing.T) {
 	abreast(t)
 	_, server := runServer(t, nil)
 	t.Run("that refuse upgrades", func(t *testing.T) {
-		report, code := examined(t, doctorCommand{URL: noUpgrades(t, server)})
+		report, code := examined(t, doctorCommand{URL: new(noUpgrades(t, server))})
 		if code != exitFailure {
 			t.Errorf("exit code %d", code)
 		}
@@ -172,7 +172,7 @@ func TestTheDoctorBehindProxies(t *testing.T) {
 		works(t, report, slices.Concat([]doctor.Leg{doctor.HTTP, doctor.SSE, doctor.LongPoll}, mediaLegs)...)
 	})
 	t.Run("that hold back streams", func(t *testing.T) {
-		report, code := examined(t, doctorCommand{URL: buffering(t, server), Timeout: 2 * time.Second})
+		report, code := examined(t, doctorCommand{URL: new(buffering(t, server)), Timeout: 2 * time.Second})
 		if code != exitFailure {
 			t.Errorf("exit code %d", code)
 		}
@@ -193,7 +193,7 @@ func TestTheDoctorFindsNoServer(t *testing.T) {
 	if err := closed.Close(); err != nil {
 		t.Fatal(err)
 	}
-	report, code := examined(t, doctorCommand{URL: "http://" + at, Timeout: time.Second})
+	report, code := examined(t, doctorCommand{URL: new("http://" + at), Timeout: time.Second})
 	if code != exitFailure {
 		t.Errorf("exit code %d", code)
 	}
@@ -202,12 +202,12 @@ func TestTheDoctorFindsNoServer(t *testing.T) {
 }
 
 func TestTheDoctorIsAskedForNothing(t *testing.T) {
-	for _, url := range []string{"meet.example", "ftp://meet.example", "http://", "turn:", "https://meet.example/#x"} {
-		if _, code := examined(t, doctorCommand{URL: url}); code != exitUsage {
+	for _, url := range []string{"", "meet.example", "ftp://meet.example", "http://", "turn:", "https://meet.example/#x"} {
+		if _, code := examined(t, doctorCommand{URL: new(url)}); code != exitUsage {
 			t.Errorf("%q: exit code %d; %d was expected", url, code, exitUsage)
 		}
 	}
-	if _, code := examined(t, doctorCommand{URL: "turn:127.0.0.1:1", Username: "ann"}); code != exitUsage {
+	if _, code := examined(t, doctorCommand{URL: new("turn:127.0.0.1:1"), Username: "ann"}); code != exitUsage {
 		t.Errorf("a user without a password: exit code %d; %d was expected", code, exitUsage)
 	}
 }
@@ -221,7 +221,7 @@ func TestTheDoctorFindsAWrongAddress(t *testing.T) {
 	})
 	// As if the server's own address could not be reached from here either.
 	at := &url.URL{Scheme: "http", Host: netip.AddrPortFrom(own, uint16(s.port.Port())).String()}
-	report, code := examined(t, doctorCommand{URL: renaming(t, at, own.String(), wrong), Timeout: 2 * time.Second})
+	report, code := examined(t, doctorCommand{URL: new(renaming(t, at, own.String(), wrong)), Timeout: 2 * time.Second})
 	if code != exitFailure {
 		t.Errorf("exit code %d", code)
 	}
@@ -277,7 +277,7 @@ func TestTheDoctorOfATURNServerAlone(t *testing.T) {
 	const secret = "sixteen letters at least"
 	s, _ := runServer(t, func(c *configs.Config) { c.TURN.Secret = secret })
 	at := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(s.port.Port())).String()
-	report, code := examined(t, doctorCommand{URL: "turn:" + at, TURNSecret: secret})
+	report, code := examined(t, doctorCommand{URL: new("turn:" + at), TURNSecret: secret})
 	if code != 0 {
 		t.Errorf("exit code %d of %+v", code, report)
 	}
@@ -287,9 +287,9 @@ func TestTheDoctorOfATURNServerAlone(t *testing.T) {
 		name, words string
 		command     doctorCommand
 	}{
-		{"another secret", "must be its turn.secret", doctorCommand{URL: "turn:" + at, TURNSecret: "some other secret"}},
-		{"no secret", "--turn-secret", doctorCommand{URL: "turn:" + at}},
-		{"an old credential, though there is a secret", "ended at 1970-01-01", doctorCommand{URL: "turn:" + at, TURNSecret: secret, Username: "1000:ann", Password: "any"}},
+		{"another secret", "must be its turn.secret", doctorCommand{URL: new("turn:" + at), TURNSecret: "some other secret"}},
+		{"no secret", "--turn-secret", doctorCommand{URL: new("turn:" + at)}},
+		{"an old credential, though there is a secret", "ended at 1970-01-01", doctorCommand{URL: new("turn:" + at), TURNSecret: secret, Username: "1000:ann", Password: "any"}},
 	} {
 		report, code = examined(t, tc.command)
 		if code != exitFailure {
@@ -308,7 +308,7 @@ func TestTheDoctorAndAFirewall(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer hole.Close()
-	report, code := examined(t, doctorCommand{URL: "turn:" + hole.LocalAddr().String(), TURNSecret: "any", Timeout: time.Second})
+	report, code := examined(t, doctorCommand{URL: new("turn:" + hole.LocalAddr().String()), TURNSecret: "any", Timeout: time.Second})
 	if code != exitFailure {
 		t.Errorf("exit code %d", code)
 	}

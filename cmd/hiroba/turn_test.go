@@ -38,7 +38,7 @@ func TestTURNCredentialsCommand(t *testing.T) {
 	if len(ice.URLs) != 2 || ice.URLs[0] != "turn:"+at+"?transport=udp" || !strings.HasSuffix(ice.Username, ":alice") {
 		t.Errorf("the credentials are %+v", ice)
 	}
-	report, code := examined(t, doctorCommand{URL: "turn:" + at, Username: ice.Username, Password: ice.Credential})
+	report, code := examined(t, doctorCommand{URL: new("turn:" + at), Username: ice.Username, Password: ice.Credential})
 	if code != 0 {
 		t.Errorf("with them, exit code %d of %+v", code, report)
 	}
@@ -94,7 +94,7 @@ func runRelay(t *testing.T, change func(*configs.Config)) *server {
 func TestARelayAlone(t *testing.T) {
 	s := runRelay(t, nil)
 	at := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(s.port.Port())).String()
-	report, code := examined(t, doctorCommand{URL: "turn:" + at, TURNSecret: "sixteen letters at least"})
+	report, code := examined(t, doctorCommand{URL: new("turn:" + at), TURNSecret: "sixteen letters at least"})
 	if code != 0 {
 		t.Errorf("exit code %d of %+v", code, report)
 	}
@@ -118,13 +118,13 @@ func TestARelayAloneWithACertificate(t *testing.T) {
 		c.LAN, c.TLS.Directory = true, t.TempDir()
 	})
 	at := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(s.port.Port())).String()
-	report, code := examined(t, doctorCommand{URL: "turns:" + at, TURNSecret: "sixteen letters at least", Insecure: true})
+	report, code := examined(t, doctorCommand{URL: new("turns:" + at), TURNSecret: "sixteen letters at least", Insecure: true})
 	if code != 0 {
 		t.Errorf("exit code %d of %+v", code, report)
 	}
 	works(t, report, doctor.TURNTLS, doctor.TURNDTLS)
 
-	report, code = examined(t, doctorCommand{URL: "turns:" + at, TURNSecret: "sixteen letters at least"})
+	report, code = examined(t, doctorCommand{URL: new("turns:" + at), TURNSecret: "sixteen letters at least"})
 	if code != exitFailure {
 		t.Errorf("exit code %d with a certificate that nobody vouches for", code)
 	}
@@ -164,7 +164,7 @@ func TestARelayNeedsASecretInTheOpen(t *testing.T) {
 			said["at"], _, _ = strings.Cut(url, "?")
 		}
 	}
-	report, code := examined(t, doctorCommand{URL: "turn:" + said["at"], Username: said["username"], Password: said["password"]})
+	report, code := examined(t, doctorCommand{URL: new("turn:" + said["at"]), Username: said["username"], Password: said["password"]})
 	if code != 0 {
 		t.Errorf("with %v: exit code %d of %+v", said, code, report)
 	}
