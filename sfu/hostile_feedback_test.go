@@ -158,9 +158,9 @@ func TestForgedFeedbackHurtsNobodyElse(t *testing.T) {
 	if mal.told.lost.Load()+bob.told.lost.Load() > 0 {
 		t.Error("a connection was ended")
 	}
-	if size, _ := sizeOf(bob.seen()[len(bob.seen())-1]); size != 2 {
-		t.Errorf("the other receiver gets size %d", size)
-	}
+	// A machine that is busy with all that delays the other receiver's packets, for
+	// as long as it lasts.
+	bob.gets(t, 2)
 }
 
 // A client that opens and closes its slot all the time, while it shows now this

@@ -149,14 +149,14 @@ func (w *worker) run() {
 	}
 }
 
-// serveNow serves what waits, unless somebody does already: then the worker's
-// own goroutine looks whether anything is left.
+// serveNow serves what waits now, unless somebody serves already. The worker's own
+// goroutine does what comes meanwhile: who calls this has other things to do.
 func (w *worker) serveNow() {
 	if !w.serving.TryLock() {
 		w.poke()
 		return
 	}
-	w.serveAll()
+	w.serveOnce()
 	w.serving.Unlock()
 	if w.waiting.Load() {
 		w.poke() // it came just now, from who found us serving
@@ -167,21 +167,28 @@ func (w *worker) serveNow() {
 // caller holds serving.
 func (w *worker) serveAll() (closed bool) {
 	for {
-		w.mu.Lock()
-		batch := w.jobs
-		w.jobs, w.spare = w.spare[:0], nil
-		closed = w.closed
-		w.waiting.Store(false)
-		w.mu.Unlock()
-		if len(batch) > 0 {
-			w.serve(batch)
-			clear(batch)
-		}
-		w.spare = batch[:0]
-		if len(batch) == 0 {
+		served, closed := w.serveOnce()
+		if served == 0 {
 			return closed
 		}
 	}
+}
+
+// serveOnce serves what waits now, and says how much that was. The caller holds
+// serving.
+func (w *worker) serveOnce() (served int, closed bool) {
+	w.mu.Lock()
+	batch := w.jobs
+	w.jobs, w.spare = w.spare[:0], nil
+	closed = w.closed
+	w.waiting.Store(false)
+	w.mu.Unlock()
+	if len(batch) > 0 {
+		w.serve(batch)
+		clear(batch)
+	}
+	w.spare = batch[:0]
+	return len(batch), closed
 }
 
 // serve does one batch and lets the datagrams go at its end. Packets of one

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hiroba-rtc/hiroba/internal/port"
 )
 
 // TestCostBesideCoturn has coturn's client relay 10,000 messages a second each
@@ -35,12 +37,14 @@ func TestCostBesideCoturn(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		secure    bool
+		inside    bool // here to the SFU of the same process; coturn has none
 		arguments []string
 	}{
-		{"UDP", false, []string{"-z", "1"}},
-		{"TCP", false, []string{"-z", "2", "-t"}},
-		{"TLS", true, []string{"-z", "2", "-t", "-S"}},
-		{"DTLS", true, []string{"-z", "1", "-S"}},
+		{"UDP", false, false, []string{"-z", "1"}},
+		{"UDP to the SFU inside", false, true, []string{"-z", "1"}},
+		{"TCP", false, false, []string{"-z", "2", "-t"}},
+		{"TLS", true, false, []string{"-z", "2", "-t", "-S"}},
+		{"DTLS", true, false, []string{"-z", "1", "-S"}},
 	} {
 		for _, size := range []string{"1200", "160"} {
 			t.Run(c.name+"/"+size, func(t *testing.T) {
@@ -52,7 +56,11 @@ func TestCostBesideCoturn(t *testing.T) {
 						if c.secure {
 							port = s.secure
 						}
-						arguments := slices.Concat([]string{"-e", "127.0.0.1", "-r", "3480", "-u", "bench", "-w", "bench",
+						peer := 3480
+						if c.inside && s == ours {
+							peer = s.plain
+						}
+						arguments := slices.Concat([]string{"-e", "127.0.0.1", "-r", strconv.Itoa(peer), "-u", "bench", "-w", "bench",
 							"-c", "-n", "3000", "-m", "10", "-l", size, "-p", strconv.Itoa(port)}, c.arguments, []string{"127.0.0.1"})
 						before := s.cpu(t)
 						sent, came := countClient(t, arguments...)
@@ -65,7 +73,7 @@ func TestCostBesideCoturn(t *testing.T) {
 					slices.Sort(cost[i])
 				}
 				a, b := cost[0][rounds/2], cost[1][rounds/2]
-				fmt.Printf("%-5s %5s bytes: ours %.3f CPU s (%d lost), coturn %.3f (%d lost), ratio %.2f\n", c.name, size, a, lost[0], b, lost[1], a/b)
+				fmt.Printf("%-21s %5s bytes: ours %.3f CPU s (%d lost), coturn %.3f (%d lost), ratio %.2f\n", c.name, size, a, lost[0], b, lost[1], a/b)
 			})
 		}
 	}
@@ -133,7 +141,14 @@ func TestServe(t *testing.T) {
 	if os.Getenv("HIROBA_TURN_SERVE") == "" {
 		t.Skip("it is started by TestCostBesideCoturn")
 	}
-	f := newFarm(t, nil)
+	f := newFarm(t, func(p *port.Port, c *Config) {
+		for _, u := range p.UDP() {
+			if u.Addr().Addr() == loopback {
+				c.Self = append(c.Self, u.Addr())
+				c.Inside = append(c.Inside, &keptMirror{ICEConn: u.ICE(), batch: u.ICE().NewBatch()})
+			}
+		}
+	})
 	fmt.Println(f.plain, f.secure)
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }

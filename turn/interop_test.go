@@ -27,7 +27,7 @@ type farm struct {
 }
 
 // newFarm starts one on all addresses of the machine, beside an SFU.
-func newFarm(t testing.TB, change func(*Config)) *farm {
+func newFarm(t testing.TB, change func(*port.Port, *Config)) *farm {
 	t.Helper()
 	certificate := selfSigned(t)
 	p, err := port.Listen(port.Config{
@@ -53,7 +53,7 @@ func newFarm(t testing.TB, change func(*Config)) *farm {
 	}
 	f := &farm{plain: p.Port(), secure: p.Port()}
 	if change != nil {
-		change(&config)
+		change(p, &config)
 	}
 	if f.Server, err = New(config); err != nil {
 		t.Fatal(err)

@@ -113,9 +113,15 @@ func TestRPCSharesThePort(t *testing.T) {
 	_, url := runServer(t, nil)
 	socket := dialRaw(t, url)
 	socket.say(joinTea)
+	for socket.next().GetJoined() == nil {
+		continue
+	}
 	ann, say := stream(t, http2Client(t), url, nil)
 	ann.begin()
 	say(joinRoom("tea"))
+	for ann.next().GetJoined() == nil {
+		continue // what was said before is not for her
+	}
 
 	web := protocolconnect.NewSignalServiceClient(http.DefaultClient, url, connect.WithGRPCWeb())
 	ctx, cancel := context.WithCancel(context.Background())
