@@ -165,6 +165,7 @@ func TestPageInvitation(t *testing.T) {
 	ann.waits("her name", `document.querySelector('[data-testid=name]').value === 'Ann of the office' && document.querySelector('[data-testid=name]').readOnly`)
 	ann.click("join")
 	ann.waits("the room", `hiroba.room?.state === 'connected'`)
+	ann.waits("what she sends", `hiroba.room.publications.size > 0`)
 	if got := evaluate[string](ann, `[...hiroba.room.publications.values()].map((p) => p.source).join()`); got != "microphone" {
 		t.Errorf("she sends %q", got)
 	}

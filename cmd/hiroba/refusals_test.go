@@ -321,6 +321,7 @@ func TestLimitsOnRoomsPeersAndSessions(t *testing.T) {
 	}
 	refused("tea", protocol.Error_ROOM_FULL)
 	refused("coffee", protocol.Error_TOO_MANY_ROOMS)
+	eventually(t, "those who were refused being gone", func() bool { return metric(t, url, "hiroba_signaling_sessions") == 2 })
 
 	dialRaw(t, url)
 	dialer := websocket.Dialer{Subprotocols: []string{protocol.JSON.Subprotocol()}}
