@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
@@ -34,7 +35,7 @@ func abreast(t *testing.T) {
 		defer beside.mu.Unlock()
 		if delete(beside.names, t.Name()); len(beside.names) == 0 {
 			http.DefaultClient.CloseIdleConnections()
-			goleak.VerifyNone(t, beside.before, goleak.IgnoreAnyFunction(drains))
+			noneLeft(t, beside.before, goleak.IgnoreAnyFunction(drains))
 		}
 	})
 }
@@ -53,6 +54,19 @@ func leftNothing(t testing.TB) (check func()) {
 	return func() {
 		t.Helper()
 		http.DefaultClient.CloseIdleConnections()
-		goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction(drains))
+		noneLeft(t, before, goleak.IgnoreAnyFunction(drains))
+	}
+}
+
+// noneLeft waits until no goroutine is left over. goleak alone waits for half a
+// second, in which those that are about to end may not get to run.
+func noneLeft(t testing.TB, besides ...goleak.Option) {
+	t.Helper()
+	begin, err := time.Now(), goleak.Find(besides...)
+	for err != nil && time.Since(begin) < patience {
+		err = goleak.Find(besides...)
+	}
+	if err != nil {
+		t.Error(err)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/hiroba-rtc/hiroba/configs"
+	"github.com/hiroba-rtc/hiroba/internal/dataframe"
 	"github.com/hiroba-rtc/hiroba/signaling/auth"
 	"github.com/hiroba-rtc/hiroba/signaling/client"
 	"github.com/hiroba-rtc/hiroba/signaling/protocol"
@@ -58,7 +59,8 @@ func roomService(url string) protocolconnect.RoomServiceClient {
 	return protocolconnect.NewRoomServiceClient(http.DefaultClient, url)
 }
 
-// sends waits until a participant's DataChannels are open.
+// sends waits until a participant's DataChannels are open at both ends: the
+// client may send over its own before the server has heard of them.
 func (p *participant) sends() {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
@@ -67,6 +69,10 @@ func (p *participant) sends() {
 		if err := p.SendData(ctx, channel, "open", nil, "nobody"); err != nil {
 			p.t.Fatal(err)
 		}
+	}
+	// The server answers large messages, also those for nobody.
+	if err := p.SendData(ctx, client.Reliable, "open", make([]byte, dataframe.MaxFrame), "nobody"); !errors.Is(err, client.ErrNotReceived) {
+		p.t.Fatalf("a large message for nobody was answered %v", err)
 	}
 }
 

@@ -252,6 +252,8 @@ func threePagesInOneRoom(t *testing.T, relay string) {
 	// tile goes.
 	var before []string
 	for _, p := range pages {
+		// Each candidate that is found is written into the description.
+		p.waits("all of its candidates", `connections.every((c) => c.iceGatheringState === 'complete')`)
 		before = append(before, p.descriptions())
 	}
 	dan := b.open("Dan", url+"/r/tea", relay)

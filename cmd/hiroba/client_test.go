@@ -88,6 +88,7 @@ func TestAClientPublishesOnceItIsThere(t *testing.T) {
 			if peers := bob.Peers(); len(peers) != 1 || peers[0].GetId() != ann.ID() || len(peers[0].GetTracks()) != 1 {
 				t.Errorf("Bob sees %v", peers)
 			}
+			ann.sends() // and takes what others send
 			if err := bob.SendData(bounded(t), client.Reliable, "hi", []byte("data")); err != nil {
 				t.Fatal(err)
 			}

@@ -157,7 +157,13 @@ func TestASlowReaderGetsLargeMessagesLater(t *testing.T) {
 		}
 	})
 	missed := make(chan string, 10)
-	ann := enter(t, url, "tea", func(c *client.Config) { c.OnMissed = func(peer, _ string) { missed <- peer } })
+	ann := enter(t, url, "tea", func(c *client.Config) {
+		c.OnMissed = func(peer, topic string) {
+			if topic == "large" {
+				missed <- peer
+			}
+		}
+	})
 	fast := enter(t, url, "tea", nil)
 	for _, p := range []*participant{ann, fast, slow} {
 		p.sends()

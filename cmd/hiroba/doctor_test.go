@@ -102,7 +102,7 @@ func TestTheDoctorAndACertificate(t *testing.T) {
 	}
 	works(t, report, slices.Concat(signalingLegs, mediaLegs, []doctor.Leg{doctor.TURNTLS, doctor.TURNDTLS})...)
 
-	report, code = examined(t, doctorCommand{URL: new(url), Timeout: time.Second})
+	report, code = examined(t, doctorCommand{URL: new(url)})
 	if code != exitFailure {
 		t.Errorf("exit code %d with a certificate that nobody vouches for", code)
 	}
@@ -123,7 +123,7 @@ func TestTheDoctorAndACertificate(t *testing.T) {
 
 func TestTheDoctorSaysWhatIsNotOffered(t *testing.T) {
 	_, url := runServer(t, func(c *configs.Config) { c.TURN.Enabled = false })
-	report, _ := examined(t, doctorCommand{URL: new(url), Timeout: time.Second})
+	report, _ := examined(t, doctorCommand{URL: new(url)})
 	works(t, report, append(signalingLegs, doctor.Media, doctor.ICETCP)...)
 	for _, which := range []doctor.Leg{doctor.TURNUDP, doctor.TURNTCP, doctor.TURNTLS, doctor.TURNDTLS} {
 		if r := legOf(t, report, which); r.State != doctor.NotOffered || !strings.Contains(r.Detail, "turn.enabled") {

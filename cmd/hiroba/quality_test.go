@@ -117,9 +117,8 @@ func TestALossyReceiverAloneIsToldOfIt(t *testing.T) {
 	if len(theirs.GetTracks()) != 1 || theirs.GetTracks()[0].GetTrack() != track.GetId() {
 		t.Errorf("of Ann's tracks Bob was told %v", theirs)
 	}
-	if got := bob.Quality(ann.ID()); got.GetCause() != protocol.Quality_DOWNLINK {
-		t.Errorf("the client keeps %v of Ann", got)
-	}
+	// What is told next, of a machine that does too much, takes its place for a while.
+	bob.until("the client to keep it", func() bool { return bob.Quality(ann.ID()).GetCause() == protocol.Quality_DOWNLINK })
 	if got := ann.Quality(ann.ID()); got.GetScore() != 100 && got.GetCause() != protocol.Quality_SERVER {
 		t.Errorf("Ann's own quality is %v", got)
 	}
@@ -185,6 +184,7 @@ func TestAPageShowsWhoseConnectionIsWeak(t *testing.T) {
 		return `document.querySelector('hiroba-tile[data-peer="` + peer + `"] [data-testid=weakness]')`
 	}
 	ann.waits("Bob's tile to say so", weak(bob.ID())+`?.checkVisibility() && `+weak(bob.ID())+`.ariaLabel === 'Their connection is weak'`)
+	ann.waits("Cat's tile", weak(cat.ID()))
 	if evaluate[bool](ann, weak(cat.ID())+`.checkVisibility()`) {
 		t.Error("Cat's connection is called weak, too")
 	}

@@ -19,6 +19,7 @@ func TestMediaOverEveryRoute(t *testing.T) {
 		c.Tracks = []client.LocalTrack{{Track: face.track, Source: "camera"}}
 	})
 	track := ann.Joined().GetTracks()[0].GetId()
+	ann.sends() // and takes what others send
 	for _, tc := range []struct {
 		name   string
 		change func(*client.Config)

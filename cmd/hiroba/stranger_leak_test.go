@@ -142,9 +142,7 @@ func TestRudeClientsLeaveNothingBehind(t *testing.T) {
 		eventually(t, series+" to be 0", func() bool { return metric(t, url, series) == 0 })
 	}
 	http.DefaultClient.CloseIdleConnections()
-	if err := goleak.Find(before); err != nil {
-		t.Error(err)
-	}
+	noneLeft(t, before)
 	eventually(t, fmt.Sprintf("no more than %d files to be open", files), func() bool {
 		http.DefaultClient.CloseIdleConnections()
 		return openFiles(t) <= files
