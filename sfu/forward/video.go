@@ -52,6 +52,7 @@ const ScratchSize = 264
 type Video struct {
 	stream *Stream
 	target Layer
+	untold bool // temporal layers of VP8 are not told
 
 	// The newest numbers sent, and which there were.
 	sent     numbers
@@ -80,6 +81,13 @@ type layered struct {
 func NewVideo(clockRate uint32, reach int, seq uint16, timestamp uint32) *Video {
 	return &Video{stream: NewStream(clockRate, reach, seq, timestamp), target: HighestLayer}
 }
+
+// Untold has VP8 sent without the numbers of its temporal layers, as long as its
+// pictures have numbers. Browsers that read them go on with the next picture that
+// can be decoded, and leave out one of a higher layer whose packet was lost,
+// though it is on its way again; without, they wait for it. Layers are chosen all
+// the same. It is called before anything was sent.
+func (v *Video) Untold() { v.untold = true }
 
 // Switch makes the next packet that Opens, and is not Late unless Cached, the
 // first one of the source id.
@@ -175,7 +183,7 @@ func (v *Video) Forward(now time.Time, p *Packet, scratch []byte, out *Rewritten
 	}
 	*out = Rewritten{Seq: seq, Timestamp: timestamp, Marker: c.Marker}
 	v.follow(l, f)
-	l.rewrite(p, c, scratch, out)
+	v.rewrite(l, p, c, scratch, out)
 	return Send
 }
 
@@ -210,12 +218,12 @@ func (v *Video) Again(o Origin, p *Packet, scratch []byte, out *Rewritten) Verdi
 		return Fill
 	}
 	out.Marker = c.Marker
-	l.rewrite(p, c, scratch, out)
+	v.rewrite(l, p, c, scratch, out)
 	return Send
 }
 
 // rewrite fills in what the codec's payload format and header extension say.
-func (l *layered) rewrite(p *Packet, c Choice, scratch []byte, out *Rewritten) {
+func (v *Video) rewrite(l *layered, p *Packet, c Choice, scratch []byte, out *Rewritten) {
 	f := p.Frame
 	to := numbers{
 		picture: l.selector.picture(f) + l.offset.picture,
@@ -226,6 +234,9 @@ func (l *layered) rewrite(p *Packet, c Choice, scratch []byte, out *Rewritten) {
 	switch out.Tail = p.Payload; f.Codec {
 	case VP8:
 		out.Head, out.Tail = rewriteVP8(scratch, p.Payload, f, to)
+		if v.untold {
+			out.Head = withoutLayers(out.Head)
+		}
 	case VP9:
 		out.Head, out.Tail = rewriteVP9(scratch, p.Payload, f, to)
 	case AV1:

@@ -309,3 +309,31 @@ func TestVideoWithoutSource(t *testing.T) {
 		t.Fatal("there is an offset")
 	}
 }
+
+// Without layers told, a picture has its number and nothing else; a descriptor
+// that has no such number stays whole.
+func TestLayersAreLeftUntold(t *testing.T) {
+	for _, tc := range []struct {
+		name             string
+		descriptor, want []byte
+	}{
+		{"7 bits of picture id", []byte{0x90, 0xf0, 5, 9, 0x21}, []byte{0x90, 0x80, 5}},
+		{"15 bits", []byte{0x90, 0xf0, 0x81, 5, 9, 0x21}, []byte{0x90, 0x80, 0x81, 5}},
+		{"no layers", []byte{0x90, 0x80, 5}, []byte{0x90, 0x80, 5}},
+		{"no picture id", []byte{0x90, 0x60, 9, 0x20}, []byte{0x90, 0x60, 9, 0x20}},
+		{"no extension", []byte{0x10}, []byte{0x10}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			v := forward.NewVideo(90000, 1000, 1, 2)
+			v.Untold()
+			v.Switch(1)
+			p := &forward.Packet{Seq: 7, Marker: true, Payload: append(bytes.Clone(tc.descriptor), 0, 1, 2), Frame: new(forward.Frame)}
+			new(forward.Reader).Read(forward.VP8, p.Seq, p.Timestamp, p.Marker, p.Payload, nil, p.Frame)
+			var scratch [forward.ScratchSize]byte
+			var out forward.Rewritten
+			if v.Forward(time.Now(), p, scratch[:], &out) != forward.Send || !bytes.Equal(out.Head, tc.want) || !bytes.Equal(out.Tail, []byte{0, 1, 2}) {
+				t.Errorf("sent % x | % x; % x was expected", out.Head, out.Tail, tc.want)
+			}
+		})
+	}
+}

@@ -87,6 +87,23 @@ func rewriteVP8(head, payload []byte, f *Frame, to numbers) (rewritten, tail []b
 	return head, payload[f.headSize:]
 }
 
+// withoutLayers takes TL0PICIDX, TID and KEYIDX out of a payload descriptor, in
+// place, if there is a picture id: without one, nothing else tells pictures apart.
+func withoutLayers(head []byte) []byte {
+	if len(head) < 3 || head[0]&0x80 == 0 || head[1]&0x80 == 0 {
+		return head
+	}
+	end := 3
+	if head[2]&0x80 != 0 { // M
+		end = 4
+	}
+	if len(head) < end {
+		return head
+	}
+	head[1] = 0x80
+	return head[:end]
+}
+
 // writePictureID puts a picture id where the source has it, as wide.
 func writePictureID(head []byte, f *Frame, id int64) {
 	switch f.PictureIDBits {
