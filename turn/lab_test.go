@@ -46,10 +46,10 @@ type lab struct {
 // newLab starts a lab with a changed Config.
 func newLab(t testing.TB, change func(*Config), more ...func(*port.Port, *Config)) *lab {
 	t.Helper()
-	return newLabWithTimeouts(t, streamTimeouts{allocateWithin, silence, writeWithin}, change, more...)
+	return newLabWithTimeouts(t, linkTimeouts{allocateWithin, silence, writeWithin}, change, more...)
 }
 
-func newLabWithTimeouts(t testing.TB, timeouts streamTimeouts, change func(*Config), more ...func(*port.Port, *Config)) *lab {
+func newLabWithTimeouts(t testing.TB, timeouts linkTimeouts, change func(*Config), more ...func(*port.Port, *Config)) *lab {
 	t.Helper()
 	l := &lab{registry: prometheus.NewRegistry()}
 	var err error

@@ -37,8 +37,8 @@ type link struct {
 // clock of the machine is set.
 var started = time.Now()
 
-// streamTimeouts are the constants above, and writeWithin, but for tests.
-type streamTimeouts struct {
+// linkTimeouts are the constants above, and writeWithin, but for tests.
+type linkTimeouts struct {
 	allocate, silence, write time.Duration
 }
 

@@ -148,7 +148,7 @@ func TestForgedAndReplayedRecords(t *testing.T) {
 // Without an allocation, and in silence, a connection over DTLS ends like any, and
 // the client is told.
 func TestTimeoutsOverDTLS(t *testing.T) {
-	l := newLabWithTimeouts(t, streamTimeouts{allocate: 200 * time.Millisecond, silence: time.Hour, write: time.Hour}, nil)
+	l := newLabWithTimeouts(t, linkTimeouts{allocate: 200 * time.Millisecond, silence: time.Hour, write: time.Hour}, nil)
 	conn, _ := dialSecure(t, l)
 	if _, err := conn.Read(make([]byte, 100)); !errors.Is(err, io.EOF) {
 		t.Errorf("the client hears %v", err)
@@ -156,7 +156,7 @@ func TestTimeoutsOverDTLS(t *testing.T) {
 	if got := l.refused(t, refusedIdle); got != 1 {
 		t.Errorf("counted %d times, want once", got)
 	}
-	l = newLabWithTimeouts(t, streamTimeouts{allocate: time.Hour, silence: 200 * time.Millisecond, write: time.Hour}, nil)
+	l = newLabWithTimeouts(t, linkTimeouts{allocate: time.Hour, silence: 200 * time.Millisecond, write: time.Hour}, nil)
 	conn, _ = newRawSecure(t, l)
 	if _, err := conn.Read(make([]byte, 100)); !errors.Is(err, io.EOF) {
 		t.Errorf("the client hears %v", err)
@@ -177,7 +177,7 @@ func TestWhoTalksIsNotSilent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := newLabWithTimeouts(t, streamTimeouts{allocate: silence, silence: silence, write: time.Hour}, nil)
+			l := newLabWithTimeouts(t, linkTimeouts{allocate: silence, silence: silence, write: time.Hour}, nil)
 			conn := connect(t, l)
 			tick := time.NewTicker(silence / 20)
 			defer tick.Stop()

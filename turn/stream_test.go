@@ -131,7 +131,7 @@ func TestGarbageOnAStream(t *testing.T) {
 
 // A connection without an allocation ends soon, though it keeps talking.
 func TestIdleConnectionIsClosed(t *testing.T) {
-	l := newLabWithTimeouts(t, streamTimeouts{allocate: 200 * time.Millisecond, silence: time.Hour, write: time.Hour}, nil)
+	l := newLabWithTimeouts(t, linkTimeouts{allocate: 200 * time.Millisecond, silence: time.Hour, write: time.Hour}, nil)
 	conn := dial(t, l)
 	for {
 		if _, err := conn.Write(stun.MustBuild(stun.TransactionID, stun.BindingRequest).Raw); err != nil {
@@ -147,7 +147,7 @@ func TestIdleConnectionIsClosed(t *testing.T) {
 
 // With an allocation it is silence that ends it, and the allocation with it.
 func TestSilentConnectionIsClosed(t *testing.T) {
-	l := newLabWithTimeouts(t, streamTimeouts{allocate: time.Hour, silence: 200 * time.Millisecond, write: time.Hour}, nil)
+	l := newLabWithTimeouts(t, linkTimeouts{allocate: time.Hour, silence: 200 * time.Millisecond, write: time.Hour}, nil)
 	relayed := allocate(t, newClient(t, "tcp", l.at(loopback)))
 	_ = relayed
 	eventually(t, "it is counted", func() bool { return l.refused(t, refusedSilent) == 1 })
@@ -156,7 +156,7 @@ func TestSilentConnectionIsClosed(t *testing.T) {
 
 // An allocation that is given back leaves a connection without one.
 func TestConnectionAfterItsAllocation(t *testing.T) {
-	l := newLabWithTimeouts(t, streamTimeouts{allocate: 500 * time.Millisecond, silence: time.Hour, write: time.Hour}, nil)
+	l := newLabWithTimeouts(t, linkTimeouts{allocate: 500 * time.Millisecond, silence: time.Hour, write: time.Hour}, nil)
 	relayed := allocate(t, newClient(t, "tcp", l.at(loopback)))
 	if err := relayed.Close(); err != nil {
 		t.Fatal(err)
@@ -167,7 +167,7 @@ func TestConnectionAfterItsAllocation(t *testing.T) {
 // A client that does not read what its peer sends loses the connection; the
 // others go on.
 func TestClientThatDoesNotRead(t *testing.T) {
-	l := newLabWithTimeouts(t, streamTimeouts{allocate: time.Hour, silence: time.Hour, write: 100 * time.Millisecond}, nil)
+	l := newLabWithTimeouts(t, linkTimeouts{allocate: time.Hour, silence: time.Hour, write: 100 * time.Millisecond}, nil)
 	client := newRawStream(t, l)
 	flood := make([]byte, 1400)
 	flood[0] = 0x80

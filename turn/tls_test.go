@@ -234,7 +234,7 @@ func TestTCPToPeersOverTLS(t *testing.T) {
 // A client has TLS itself say something, again and again, and does not read it.
 // Nobody waits for it, and it is cut off.
 func TestClientThatMakesTLSTalk(t *testing.T) {
-	l := newLabWithTimeouts(t, streamTimeouts{allocate: time.Hour, silence: time.Hour, write: 100 * time.Millisecond}, nil)
+	l := newLabWithTimeouts(t, linkTimeouts{allocate: time.Hour, silence: time.Hour, write: 100 * time.Millisecond}, nil)
 	talker := dialTLS(t, l, tls.VersionTLS13)
 	if suite := talker.ConnectionState().CipherSuite; suite != tls.TLS_AES_128_GCM_SHA256 {
 		t.Skipf("the cipher suite is %s", tls.CipherSuiteName(suite))

@@ -22,7 +22,7 @@ type Server struct {
 	log      *slog.Logger
 	counts   *counts
 	now      func() time.Time
-	timeouts streamTimeouts
+	timeouts linkTimeouts
 
 	auth      atomic.Pointer[authenticator]
 	policy    atomic.Pointer[policy]
@@ -62,10 +62,10 @@ const sweepEvery = time.Second
 
 // New starts a server. An error about the Config leaves its sockets open.
 func New(config Config) (*Server, error) {
-	return start(config, streamTimeouts{allocateWithin, silence, writeWithin}, time.Now)
+	return start(config, linkTimeouts{allocateWithin, silence, writeWithin}, time.Now)
 }
 
-func start(config Config, timeouts streamTimeouts, now func() time.Time) (*Server, error) {
+func start(config Config, timeouts linkTimeouts, now func() time.Time) (*Server, error) {
 	if err := config.complete(); err != nil {
 		return nil, err
 	}

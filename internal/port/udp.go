@@ -61,8 +61,8 @@ type TURNConn struct {
 	pending []udp.Datagram // read, but not yet taken by ReadFromAddrPort
 }
 
-func newUDP(socket *udp.Socket, secure *dtlsServer, counts *counts) *UDP {
-	u := &UDP{socket: socket, reader: socket.NewReader(), dtls: secure, counts: counts}
+func newUDP(socket *udp.Socket, dtls *dtlsServer, counts *counts) *UDP {
+	u := &UDP{socket: socket, reader: socket.NewReader(), dtls: dtls, counts: counts}
 	u.ice = ICEConn{Socket: socket, udp: u, closed: make(chan struct{})}
 	u.turn = TURNConn{udp: u, queue: newQueue(), closed: make(chan struct{})}
 	return u
@@ -104,7 +104,7 @@ func (u *UDP) read(side protocol) ([]udp.Datagram, error) {
 		case p == protocolTURN:
 			u.turn.push(d.Bytes, d.From)
 		case p == protocolICE:
-			switch u.secure(d.Bytes, d.From) {
+			switch u.takeDTLS(d.Bytes, d.From) {
 			case dtlsTURN:
 				mine = append(mine, d)
 			case dtlsNobody:
@@ -120,9 +120,9 @@ func (u *UDP) read(side protocol) ([]udp.Datagram, error) {
 	return mine, nil
 }
 
-// secure says whose a datagram is that is no client's of ICE: DTLS may be that of
-// who uses TURN over it.
-func (u *UDP) secure(b []byte, from netip.AddrPort) dtlsOwner {
+// takeDTLS gives a datagram that is no client's of ICE to the DTLS server, should
+// it be DTLS, and says whose it is: that of who uses TURN over it, perhaps.
+func (u *UDP) takeDTLS(b []byte, from netip.AddrPort) dtlsOwner {
 	if u.dtls == nil || !records.Is(b) {
 		return dtlsNobody
 	}
@@ -134,7 +134,7 @@ func (u *UDP) secure(b []byte, from netip.AddrPort) dtlsOwner {
 // does not block.
 func (c *ICEConn) Stray(b []byte, from netip.AddrPort) bool {
 	u := c.udp
-	switch u.secure(b, from) {
+	switch u.takeDTLS(b, from) {
 	case dtlsNobody:
 		return false
 	case dtlsTURN:
