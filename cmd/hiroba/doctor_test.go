@@ -193,12 +193,17 @@ func TestTheDoctorFindsNoServer(t *testing.T) {
 	if err := closed.Close(); err != nil {
 		t.Fatal(err)
 	}
-	report, code := examined(t, doctorCommand{URL: new("http://" + at), Timeout: time.Second})
+	report, code := examined(t, doctorCommand{URL: new("http://" + at)})
 	if code != exitFailure {
 		t.Errorf("exit code %d", code)
 	}
-	fails(t, report, doctor.HTTP, "Nothing listens at TCP "+at)
-	fails(t, report, doctor.STUN, "Open UDP port")
+	for which, protocol := range map[doctor.Leg]string{doctor.HTTP: "TCP", doctor.STUN: "UDP"} {
+		fails(t, report, which, "Nothing listens at "+protocol+" "+at)
+		// Nobody waits for an answer from a port that is closed.
+		if r := legOf(t, report, which); r.Cause != doctor.Refused || r.Milliseconds > 5000 {
+			t.Errorf("%s: %+v; a refusal at once was expected", which, r)
+		}
+	}
 }
 
 func TestTheDoctorIsAskedForNothing(t *testing.T) {

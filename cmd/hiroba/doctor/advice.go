@@ -120,6 +120,8 @@ func adviseMedia(r Result, s situation) []string {
 		return []string{fmt.Sprintf("Open TCP port %s to the server's own address: behind a proxy for HTTP, ICE-TCP still comes directly. It is for networks that let no UDP out.", port)}
 	case r.Leg == STUN && s.works[Media], r.Leg == Media && s.works[STUN]:
 		return []string{fmt.Sprintf("UDP port %s is open at one of the server's addresses and not at the other: set advertise to the one that is.", port)}
+	case r.Cause == Refused:
+		return []string{adviseClosed("UDP", r.Target, s)}
 	}
 	return []string{openUDP(port, s)}
 }
@@ -164,7 +166,7 @@ func adviseTURN(r Result, s situation) []string {
 		if r.Leg == TURNTCP || r.Leg == TURNTLS {
 			protocol = "TCP"
 		}
-		return []string{fmt.Sprintf("Nothing listens at %s %s, or a firewall says so in its place: start the server, and look at its host and port; host 127.0.0.1, the default, can be reached from its own machine only.", protocol, r.Target)}
+		return []string{adviseClosed(protocol, r.Target, s)}
 	case r.Leg == TURNUDP:
 		return []string{openUDP(port, s)}
 	case r.Leg == TURNDTLS:
@@ -173,6 +175,14 @@ func adviseTURN(r Result, s situation) []string {
 		return []string{fmt.Sprintf("Something else than TURN answers at TCP %s: a proxy for HTTP does not pass it on. Let clients reach the server's own port, or give TURN another one.", r.Target)}
 	}
 	return []string{fmt.Sprintf("Open TCP port %s to the server, in its firewall and its provider's: it is what gets through where UDP does not. Behind a proxy for HTTP it still comes directly.", port)}
+}
+
+func adviseClosed(protocol, target string, s situation) string {
+	advice := fmt.Sprintf("Nothing listens at %s %s, or a firewall says so in its place: start the server, and look at its host and port; host 127.0.0.1, the default, can be reached from its own machine only.", protocol, target)
+	if protocol == "UDP" && s.works[HTTP] {
+		advice += " HTTP does get through: in a container, publish the port with /udp as well; behind a proxy for HTTP, set advertise to the server's own address."
+	}
+	return advice
 }
 
 func adviseAlert(at string) string {

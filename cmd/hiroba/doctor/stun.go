@@ -36,22 +36,36 @@ type packets interface {
 	Close() error
 }
 
-// newProber opens a socket on the way to a server.
+// connected is a socket that the system connects to one server. What comes from
+// elsewhere is not heard there, and that nobody listens at the port is: it then
+// says so to who writes or reads next.
+type connected struct{ *net.UDPConn }
+
+// WriteToUDPAddrPort implements packets.
+func (c connected) WriteToUDPAddrPort(b []byte, _ netip.AddrPort) (int, error) { return c.Write(b) }
+
+// newProber opens a socket that is connected to a server, and says where that is.
 func newProber(ctx context.Context, server string) (*prober, netip.AddrPort, error) {
-	// Connecting sends nothing, and tells which of this machine's addresses it is.
 	way, err := (&net.Dialer{}).DialContext(ctx, "udp", server)
 	if err != nil {
 		return nil, netip.AddrPort{}, err
 	}
-	defer way.Close()
-	to := unmap(way.RemoteAddr().(*net.UDPAddr).AddrPort())
-	local := unmap(way.LocalAddr().(*net.UDPAddr).AddrPort()).Addr()
-	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(local, 0)))
-	if err != nil {
-		return nil, to, err
-	}
-	return &prober{conn, unmap(conn.LocalAddr().(*net.UDPAddr).AddrPort())}, to, nil
+	conn := way.(*net.UDPConn)
+	return &prober{connected{conn}, portOf(conn.LocalAddr())}, portOf(conn.RemoteAddr()), nil
 }
+
+// disconnected closes a prober and opens another one at the same address and port that hears
+// everybody. To a NAT, it is the same.
+func (p *prober) disconnected() (*prober, error) {
+	p.close()
+	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(p.local))
+	if err != nil {
+		return nil, err
+	}
+	return &prober{conn, p.local}, nil
+}
+
+func portOf(addr net.Addr) netip.AddrPort { return unmap(addr.(*net.UDPAddr).AddrPort()) }
 
 func unmap(at netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(at.Addr().Unmap(), at.Port()) }
 
@@ -161,5 +175,12 @@ func (e *exam) stun(ctx context.Context, server string) {
 		e.skip(NotTried, "STUN does not work", NAT)
 		return
 	}
-	e.try(ctx, NAT, server, func(ctx context.Context) (finding, error) { return p.nat(ctx, to, first) })
+	e.try(ctx, NAT, server, func(ctx context.Context) (finding, error) {
+		free, err := p.disconnected()
+		if err != nil {
+			return finding{}, err
+		}
+		defer free.close()
+		return free.nat(ctx, to, first)
+	})
 }

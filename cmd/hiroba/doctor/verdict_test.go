@@ -207,6 +207,8 @@ func TestAdvice(t *testing.T) {
 		{"no TURN/TCP", Result{Leg: TURNTCP, Cause: Silent, Target: "meet.example:3478"}, base, []string{"TCP port 3478"}},
 		{"no TURN/TLS", Result{Leg: TURNTLS, Cause: Refused, Target: "meet.example:5349"}, base, []string{"Nothing listens at TCP meet.example:5349"}},
 		{"nothing at UDP", Result{Leg: TURNUDP, Cause: Refused, Target: "meet.example:3478"}, base, []string{"Nothing listens at UDP meet.example:3478"}},
+		{"nothing at UDP, for STUN", Result{Leg: STUN, Cause: Refused, Target: "meet.example:443"}, base, []string{"Nothing listens at UDP meet.example:443", "/udp", "advertise"}},
+		{"nothing at UDP, nor at TCP", Result{Leg: STUN, Cause: Refused, Target: "meet.example:443"}, with(func(s *situation) { s.works = nil }), []string{"start the server"}},
 		{"no name of a relay", Result{Leg: TURNUDP, Cause: Unnamed, Target: "turn.example:3478"}, base, []string{"DNS", "turn.example"}},
 		{"no name of a relay, for STUN", Result{Leg: STUN, Cause: Unnamed, Target: "turn.example:3478"}, with(func(s *situation) { s.server.web = nil }), []string{"DNS", "turn.example"}},
 		{"credentials of yesterday", Result{Leg: TURNUDP, Cause: Unauthorized}, with(func(s *situation) { s.ended = time.Unix(1767225600, 0) }), []string{"ended at 2026-01-01 00:00:00 UTC"}},
