@@ -3,11 +3,8 @@ package main
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,7 +46,6 @@ type order struct {
 
 // outcome is how it went.
 type outcome struct {
-	Err        string
 	Deliveries int64
 	Took       time.Duration
 	// P50 and P99 are of all delays from saying to hearing; Worst is the largest
@@ -63,26 +59,14 @@ type outcome struct {
 func crowdMain(addr string) error {
 	c := &crowd{addr: addr, began: time.Now(), round: make(chan struct{}, 1), over: make(chan struct{})}
 	defer close(c.over)
-	orders, outcomes := json.NewDecoder(os.Stdin), json.NewEncoder(os.Stdout)
-	for {
-		var o order
-		if err := orders.Decode(&o); err == io.EOF {
-			return nil
-		} else if err != nil {
-			return err
-		}
+	return obey(func(o order) (outcome, error) {
 		c.heard.Store(0)
 		began := time.Now()
 		err := c.carryOut(o)
 		out := outcome{Deliveries: c.heard.Load(), Took: time.Since(began), Gone: c.gone.Load()}
 		out.P50, out.P99, out.Worst = c.delays()
-		if err != nil {
-			out.Err = err.Error()
-		}
-		if err := outcomes.Encode(out); err != nil {
-			return err
-		}
-	}
+		return out, err
+	})
 }
 
 type crowd struct {

@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -63,7 +61,6 @@ type hallOrder struct {
 
 // hallState is how things stand.
 type hallState struct {
-	Err   string
 	Peers int
 	// Packets is how many all clients have received, Heard how many bytes of
 	// signaling each watcher has.
@@ -75,26 +72,17 @@ type hallState struct {
 // hallMain is the process of a hall.
 func hallMain(url string) error {
 	h := &hall{url: url, api: hallAPI()}
-	orders, states := json.NewDecoder(os.Stdin), json.NewEncoder(os.Stdout)
-	for {
-		var o hallOrder
-		if err := orders.Decode(&o); err == io.EOF {
-			return h.leave()
-		} else if err != nil {
-			return err
-		}
+	if err := obey(func(o hallOrder) (hallState, error) {
 		err := h.carryOut(o)
 		state := hallState{Peers: len(h.rooms), Packets: h.packets.Load(), CPU: cpuTime()}
 		for i := range h.heard {
 			state.Heard[i] = h.heard[i].Load()
 		}
-		if err != nil {
-			state.Err = err.Error()
-		}
-		if err := states.Encode(state); err != nil {
-			return err
-		}
+		return state, err
+	}); err != nil {
+		return err
 	}
+	return h.leave()
 }
 
 type hall struct {

@@ -1,15 +1,10 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
-	"os"
-	"os/exec"
 	"runtime/debug"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 )
@@ -90,45 +85,10 @@ func BenchmarkRoom(b *testing.B) {
 	}
 }
 
-// startHall starts a process of clients. give gives it an order, leave ends it;
-// the benchmark's end does so, too.
+// startHall starts a hall; see startSubprocess.
 func startHall(b *testing.B, url string) (give func(hallOrder) hallState, leave func()) {
 	b.Helper()
-	process := exec.Command(os.Args[0])
-	process.Env = append(os.Environ(), envHall+"="+url)
-	process.Stderr = os.Stderr
-	stdin, err := process.StdinPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	stdout, err := process.StdoutPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := process.Start(); err != nil {
-		b.Fatal(err)
-	}
-	leave = sync.OnceFunc(func() {
-		if err := errors.Join(stdin.Close(), process.Wait()); err != nil {
-			b.Errorf("the hall: %v", err)
-		}
-	})
-	b.Cleanup(leave)
-	orders, states := json.NewEncoder(stdin), json.NewDecoder(stdout)
-	return func(o hallOrder) hallState {
-		b.Helper()
-		if err := orders.Encode(o); err != nil {
-			b.Fatalf("ordering %q: %v", o.Do, err)
-		}
-		var state hallState
-		if err := states.Decode(&state); err != nil {
-			b.Fatalf("%q: %v", o.Do, err)
-		}
-		if state.Err != "" {
-			b.Fatalf("%q: %s", o.Do, state.Err)
-		}
-		return state
-	}, leave
+	return startSubprocess[hallOrder, hallState](b, envHall, url)
 }
 
 // window is some seconds of a room.

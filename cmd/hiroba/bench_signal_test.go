@@ -1,12 +1,9 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -33,45 +30,10 @@ func progress(b *testing.B, format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "%s %s: %s\n", time.Now().Format(time.TimeOnly), b.Name(), fmt.Sprintf(format, args...))
 }
 
-// startCrowd starts a process of clients. give gives it an order, leave ends it;
-// the benchmark's end does so, too.
+// startCrowd starts a crowd; see startSubprocess.
 func startCrowd(b *testing.B, url string) (give func(order) outcome, leave func()) {
 	b.Helper()
-	process := exec.Command(os.Args[0])
-	process.Env = append(os.Environ(), envCrowd+"="+strings.TrimPrefix(url, "http://"))
-	process.Stderr = os.Stderr
-	stdin, err := process.StdinPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	stdout, err := process.StdoutPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := process.Start(); err != nil {
-		b.Fatal(err)
-	}
-	leave = sync.OnceFunc(func() {
-		if err := errors.Join(stdin.Close(), process.Wait()); err != nil {
-			b.Errorf("the crowd: %v", err)
-		}
-	})
-	b.Cleanup(leave)
-	orders, outcomes := json.NewEncoder(stdin), json.NewDecoder(stdout)
-	return func(o order) outcome {
-		b.Helper()
-		if err := orders.Encode(o); err != nil {
-			b.Fatalf("ordering %q: %v", o.Do, err)
-		}
-		var out outcome
-		if err := outcomes.Decode(&out); err != nil {
-			b.Fatalf("%q: %v", o.Do, err)
-		}
-		if out.Err != "" {
-			b.Fatalf("%q: %s", o.Do, out.Err)
-		}
-		return out
-	}, leave
+	return startSubprocess[order, outcome](b, envCrowd, strings.TrimPrefix(url, "http://"))
 }
 
 // memory is what this process holds, in KiB.

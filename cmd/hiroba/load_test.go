@@ -163,10 +163,11 @@ func TestALoadWithATokenGetsIn(t *testing.T) {
 	arrives(t, loaded(t, url, func(c *loadCommand) { c.Token, c.Audio = token, true }), "audio", 2)
 }
 
-// An interrupted load reports what was until then, and draws it.
-func TestALoadCanBeInterrupted(t *testing.T) {
-	_, url := runServer(t, nil)
-	command := program(t, nil, "load", url, "--duration", "1h", "--audio", "--subscribers", "1", "--json", "--plot", "run.html")
+// startLoad starts a load of a process of its own, and waits until its two clients
+// are in. end waits until it has ended, and says how, and what it wrote.
+func startLoad(t *testing.T, url string, arguments ...string) (command *exec.Cmd, end func() (out []byte, err error)) {
+	t.Helper()
+	command = program(t, nil, append([]string{"load", url, "--audio", "--subscribers", "1"}, arguments...)...)
 	// A terminal would be told more often.
 	progress, err := command.StderrPipe()
 	if err != nil {
@@ -181,15 +182,26 @@ func TestALoadCanBeInterrupted(t *testing.T) {
 	for lines.Scan() && !strings.Contains(lines.Text(), "2 of 2 in") {
 		t.Log(lines.Text())
 	}
+	return command, func() ([]byte, error) {
+		_, _ = io.Copy(io.Discard, progress)
+		err := command.Wait()
+		return out.Bytes(), err
+	}
+}
+
+// An interrupted load reports what was until then, and draws it.
+func TestALoadCanBeInterrupted(t *testing.T) {
+	_, url := runServer(t, nil)
+	command, end := startLoad(t, url, "--duration", "1h", "--json", "--plot", "run.html")
 	if err := command.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	_, _ = io.Copy(io.Discard, progress)
-	if err := command.Wait(); err != nil {
+	out, err := end()
+	if err != nil {
 		t.Errorf("it ended with %v", err)
 	}
 	var r load.Report
-	if err := json.Unmarshal(out.Bytes(), &r); err != nil || !r.Interrupted {
+	if err := json.Unmarshal(out, &r); err != nil || !r.Interrupted {
 		t.Errorf("the report is %+v, %v", r, err)
 	}
 	if page, err := os.ReadFile(filepath.Join(command.Dir, "run.html")); err != nil || !strings.Contains(string(page), "<svg") {
@@ -199,34 +211,21 @@ func TestALoadCanBeInterrupted(t *testing.T) {
 
 // A load whose server ends meanwhile reports what was until then, says so, and fails.
 func TestALoadOutlivesItsServer(t *testing.T) {
-	for name, end := range map[string]os.Signal{"stops": syscall.SIGTERM, "dies": syscall.SIGKILL} {
+	for name, signal := range map[string]os.Signal{"stops": syscall.SIGTERM, "dies": syscall.SIGKILL} {
 		t.Run(name, func(t *testing.T) {
 			server, url := serveProgram(t, "HIROBA_PORT=0")
-			command := program(t, nil, "load", url, "--duration", "4s", "--audio", "--subscribers", "1")
-			progress, err := command.StderrPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			var out bytes.Buffer
-			command.Stdout = &out
-			if err := command.Start(); err != nil {
-				t.Fatal(err)
-			}
-			lines := bufio.NewScanner(progress)
-			for lines.Scan() && !strings.Contains(lines.Text(), "2 of 2 in") {
-				t.Log(lines.Text())
-			}
-			if err := server.Process.Signal(end); err != nil {
+			_, end := startLoad(t, url, "--duration", "4s")
+			if err := server.Process.Signal(signal); err != nil {
 				t.Fatal(err)
 			}
 			_ = server.Wait()
-			_, _ = io.Copy(io.Discard, progress)
-			if code := exitCode(command.Wait()); code != 1 {
+			out, err := end()
+			if code := exitCode(err); code != 1 {
 				t.Errorf("the exit code is %d; 1 was expected", code)
 			}
 			for _, want := range []string{"1 of 1", "it may have ended", "connection refused"} {
-				if !strings.Contains(out.String(), want) {
-					t.Errorf("%q is not in\n%s", want, out.String())
+				if !strings.Contains(string(out), want) {
+					t.Errorf("%q is not in\n%s", want, out)
 				}
 			}
 		})
