@@ -54,8 +54,8 @@ func newProber(ctx context.Context, server string) (*prober, netip.AddrPort, err
 	return &prober{connected{conn}, portOf(conn.LocalAddr())}, portOf(conn.RemoteAddr()), nil
 }
 
-// disconnected closes a prober and opens another one at the same address and port that hears
-// everybody. To a NAT, it is the same.
+// disconnected closes a prober and opens another one at the same address and
+// port, which hears everybody. To a NAT, it is the same.
 func (p *prober) disconnected() (*prober, error) {
 	p.close()
 	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(p.local))
@@ -177,8 +177,8 @@ func (e *exam) stun(ctx context.Context, server string) {
 	}
 	e.try(ctx, NAT, server, func(ctx context.Context) (finding, error) {
 		free, err := p.disconnected()
-		if err != nil {
-			return finding{}, err
+		if err != nil { // another leg may have got the port meanwhile
+			return finding{state: NotTried, detail: err.Error()}, nil
 		}
 		defer free.close()
 		return free.nat(ctx, to, first)
