@@ -103,7 +103,6 @@ func newOutgoing(m *metrics, writer rtpWriter, ssrc, ssrcRTX uint32, kind Kind, 
 	seq, timestamp, reach := firstSeq(), rand.Uint32(), cacheSize(kind)
 	if kind == Video {
 		o.video = forward.NewVideo(o.rate, reach, seq, timestamp)
-		o.video.Untold()
 		o.stream = o.video
 	} else {
 		o.rate = 48000

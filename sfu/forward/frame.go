@@ -53,11 +53,9 @@ type Frame struct {
 	// for the frame number of AV1; 0 is none).
 	PictureID     uint16
 	PictureIDBits uint8
-	// TL0PICIDX counts pictures of the lowest temporal layer, KEYIDX keyframes.
+	// TL0PICIDX counts pictures of the lowest temporal layer (VP9 only).
 	TL0PICIDX    uint8
 	HasTL0PICIDX bool
-	KEYIDX       uint8
-	HasKEYIDX    bool
 
 	// references are how many numbers back the frames lie that this one refers
 	// to; without complete, there may be others.
@@ -67,7 +65,7 @@ type Frame struct {
 
 	// Where in the payload the rewritten fields are; 0 is nowhere. What is
 	// rewritten ends before headSize.
-	pictureAt, tl0At, keyAt, headSize uint8
+	pictureAt, tl0At, headSize uint8
 
 	dependency dependency // AV1 only
 }

@@ -52,19 +52,17 @@ const ScratchSize = 264
 type Video struct {
 	stream *Stream
 	target Layer
-	untold bool // temporal layers of VP8 are not told
 
 	// The newest numbers sent, and which there were.
-	sent     numbers
-	picture  bool
-	tl0, key bool
+	sent    numbers
+	picture bool
+	tl0     bool
 }
 
 // numbers are those that a payload format counts, as one packet has them.
 type numbers struct {
 	picture int64 // picture id or frame number, extended
 	tl0     uint8
-	key     uint8
 }
 
 // layered is what Video knows of one source in its stream.
@@ -72,22 +70,15 @@ type layered struct {
 	codec    Codec
 	selector Selector
 	// What is added to the source's numbers, once it is known.
-	offset   numbers
-	picture  bool
-	tl0, key bool
+	offset  numbers
+	picture bool
+	tl0     bool
 }
 
 // NewVideo makes a stream as NewStream does, with all layers for a target.
 func NewVideo(clockRate uint32, reach int, seq uint16, timestamp uint32) *Video {
 	return &Video{stream: NewStream(clockRate, reach, seq, timestamp), target: HighestLayer}
 }
-
-// Untold has VP8 sent without the numbers of its temporal layers, as long as its
-// pictures have numbers. Browsers that read them go on with the next picture that
-// can be decoded, and leave out one of a higher layer whose packet was lost,
-// though it is on its way again; without, they wait for it. Layers are chosen all
-// the same. It is called before anything was sent.
-func (v *Video) Untold() { v.untold = true }
 
 // Switch makes the next packet that Opens, and is not Late unless Cached, the
 // first one of the source id.
@@ -228,15 +219,11 @@ func (v *Video) rewrite(l *layered, p *Packet, c Choice, scratch []byte, out *Re
 	to := numbers{
 		picture: l.selector.picture(f) + l.offset.picture,
 		tl0:     f.TL0PICIDX + l.offset.tl0,
-		key:     f.KEYIDX + l.offset.key,
 	}
 	scratch = scratch[:0]
 	switch out.Tail = p.Payload; f.Codec {
 	case VP8:
-		out.Head, out.Tail = rewriteVP8(scratch, p.Payload, f, to)
-		if v.untold {
-			out.Head = withoutLayers(out.Head)
-		}
+		out.Head, out.Tail = rewriteVP8(scratch, p.Payload, f, to.picture)
 	case VP9:
 		out.Head, out.Tail = rewriteVP9(scratch, p.Payload, f, to)
 	case AV1:
@@ -269,18 +256,6 @@ func (v *Video) follow(l *layered, f *Frame) {
 		}
 		if tl0 := f.TL0PICIDX + l.offset.tl0; !v.tl0 || int8(tl0-v.sent.tl0) > 0 {
 			v.sent.tl0, v.tl0 = tl0, true
-		}
-	}
-	if f.HasKEYIDX {
-		if !l.key {
-			l.key = true
-			if v.key {
-				l.offset.key = v.sent.key + 1 - f.KEYIDX
-			}
-		}
-		// 5 bits, moved to the top to compare.
-		if key := f.KEYIDX + l.offset.key; !v.key || int8((key-v.sent.key)<<3) > 0 {
-			v.sent.key, v.key = key, true
 		}
 	}
 }

@@ -28,6 +28,15 @@ func short(id, tl0, tid, key byte, keyframe bool) []byte {
 	return []byte{0x90, 0xf0, id, tl0, tid<<6 | 0x20 | key, bit(!keyframe, 1), 0xab}
 }
 
+// vp8Sent and shortSent are what such packets are sent as: layers are not told.
+func vp8Sent(id uint16, keyframe bool) []byte {
+	return []byte{0x90, 0x80, 0x80 | byte(id>>8), byte(id), bit(!keyframe, 1), 0xab}
+}
+
+func shortSent(id byte, keyframe bool) []byte {
+	return []byte{0x90, 0x80, id, bit(!keyframe, 1), 0xab}
+}
+
 // vp9 makes a packet of a whole VP9 frame, non-flexible.
 func vp9(id uint16, tl0 byte, keyframe bool) []byte {
 	return []byte{0xa0 | bit(!keyframe, 0x40) | 0x0c, 0x80 | byte(id>>8), byte(id), 0, tl0, 0xab}
@@ -49,45 +58,45 @@ func TestCountsGoOnOverSwitches(t *testing.T) {
 		steps  []passing
 	}{
 		{"vp8, the first source keeps its numbers", forward.HighestLayer, []passing{
-			{1, forward.VP8, 1, 1, vp8(0x1234, 9, 0, 4, true), vp8(0x1234, 9, 0, 4, true)},
-			{0, forward.VP8, 2, 2, vp8(0x1235, 9, 1, 4, false), vp8(0x1235, 9, 1, 4, false)},
+			{1, forward.VP8, 1, 1, vp8(0x1234, 9, 0, 4, true), vp8Sent(0x1234, true)},
+			{0, forward.VP8, 2, 2, vp8(0x1235, 9, 1, 4, false), vp8Sent(0x1235, false)},
 		}},
 		{"vp8, another source goes on from there", forward.HighestLayer, []passing{
-			{1, forward.VP8, 1, 1, vp8(100, 9, 0, 4, true), vp8(100, 9, 0, 4, true)},
-			{2, forward.VP8, 7, 7, vp8(7000, 200, 0, 17, true), vp8(101, 10, 0, 5, true)},
-			{0, forward.VP8, 8, 8, vp8(7001, 200, 1, 17, false), vp8(102, 10, 1, 5, false)},
-			{0, forward.VP8, 9, 9, vp8(7002, 201, 0, 17, false), vp8(103, 11, 0, 5, false)},
-			{1, forward.VP8, 30, 40, vp8(900, 50, 0, 9, true), vp8(104, 12, 0, 6, true)},
+			{1, forward.VP8, 1, 1, vp8(100, 9, 0, 4, true), vp8Sent(100, true)},
+			{2, forward.VP8, 7, 7, vp8(7000, 200, 0, 17, true), vp8Sent(101, true)},
+			{0, forward.VP8, 8, 8, vp8(7001, 200, 1, 17, false), vp8Sent(102, false)},
+			{0, forward.VP8, 9, 9, vp8(7002, 201, 0, 17, false), vp8Sent(103, false)},
+			{1, forward.VP8, 30, 40, vp8(900, 50, 0, 9, true), vp8Sent(104, true)},
 		}},
 		{"vp8, all of it wraps", forward.HighestLayer, []passing{
-			{1, forward.VP8, 1, 1, vp8(0x7fff, 255, 0, 31, true), vp8(0x7fff, 255, 0, 31, true)},
-			{2, forward.VP8, 7, 7, vp8(0x7ffe, 255, 0, 31, true), vp8(0, 0, 0, 0, true)},
-			{0, forward.VP8, 8, 8, vp8(0x7fff, 0, 0, 31, false), vp8(1, 1, 0, 0, false)},
-			{0, forward.VP8, 9, 9, vp8(0, 1, 0, 0, true), vp8(2, 2, 0, 1, true)},
+			{1, forward.VP8, 1, 1, vp8(0x7fff, 255, 0, 31, true), vp8Sent(0x7fff, true)},
+			{2, forward.VP8, 7, 7, vp8(0x7ffe, 255, 0, 31, true), vp8Sent(0, true)},
+			{0, forward.VP8, 8, 8, vp8(0x7fff, 0, 0, 31, false), vp8Sent(1, false)},
+			{0, forward.VP8, 9, 9, vp8(0, 1, 0, 0, true), vp8Sent(2, true)},
 		}},
 		{"vp8, as wide as the source has it", forward.HighestLayer, []passing{
-			{1, forward.VP8, 1, 1, vp8(300, 9, 0, 4, true), vp8(300, 9, 0, 4, true)},
-			{2, forward.VP8, 7, 7, short(5, 9, 0, 4, true), short(301&0x7f, 10, 0, 5, true)},
-			{1, forward.VP8, 20, 20, vp8(900, 50, 0, 4, true), vp8(302, 11, 0, 6, true)},
+			{1, forward.VP8, 1, 1, vp8(300, 9, 0, 4, true), vp8Sent(300, true)},
+			{2, forward.VP8, 7, 7, short(5, 9, 0, 4, true), shortSent(301&0x7f, true)},
+			{1, forward.VP8, 20, 20, vp8(900, 50, 0, 4, true), vp8Sent(302, true)},
 		}},
 		{"vp8, no gap where a temporal layer was", layer(0, 0), []passing{
-			{1, forward.VP8, 1, 1, vp8(0x7ffe, 9, 0, 4, true), vp8(0x7ffe, 9, 0, 4, true)},
+			{1, forward.VP8, 1, 1, vp8(0x7ffe, 9, 0, 4, true), vp8Sent(0x7ffe, true)},
 			{0, forward.VP8, 2, 2, vp8(0x7fff, 9, 1, 4, false), nil},
-			{0, forward.VP8, 3, 3, vp8(0, 10, 0, 4, false), vp8(0x7fff, 10, 0, 4, false)},
+			{0, forward.VP8, 3, 3, vp8(0, 10, 0, 4, false), vp8Sent(0x7fff, false)},
 			{0, forward.VP8, 4, 4, vp8(1, 10, 1, 4, false), nil},
-			{0, forward.VP8, 5, 5, vp8(2, 11, 0, 4, false), vp8(0, 11, 0, 4, false)},
-			{2, forward.VP8, 7, 7, vp8(7, 7, 0, 7, true), vp8(1, 12, 0, 5, true)},
+			{0, forward.VP8, 5, 5, vp8(2, 11, 0, 4, false), vp8Sent(0, false)},
+			{2, forward.VP8, 7, 7, vp8(7, 7, 0, 7, true), vp8Sent(1, true)},
 		}},
 		{"vp8, a lost frame stays a gap", layer(0, 0), []passing{
-			{1, forward.VP8, 1, 1, vp8(10, 9, 0, 4, true), vp8(10, 9, 0, 4, true)},
+			{1, forward.VP8, 1, 1, vp8(10, 9, 0, 4, true), vp8Sent(10, true)},
 			{0, forward.VP8, 2, 2, vp8(11, 9, 1, 4, false), nil},
-			{0, forward.VP8, 4, 4, vp8(13, 10, 0, 4, false), vp8(12, 10, 0, 4, false)},
-			{0, forward.VP8, 3, 3, vp8(12, 9, 0, 4, false), vp8(11, 9, 0, 4, false)},
+			{0, forward.VP8, 4, 4, vp8(13, 10, 0, 4, false), vp8Sent(12, false)},
+			{0, forward.VP8, 3, 3, vp8(12, 9, 0, 4, false), vp8Sent(11, false)},
 		}},
 		{"vp8, a source that counts nothing in between", forward.HighestLayer, []passing{
-			{1, forward.VP8, 1, 1, vp8(10, 9, 0, 4, true), vp8(10, 9, 0, 4, true)},
+			{1, forward.VP8, 1, 1, vp8(10, 9, 0, 4, true), vp8Sent(10, true)},
 			{2, forward.VP8, 2, 2, []byte{0x10, 0, 0xab}, []byte{0x10, 0, 0xab}},
-			{3, forward.VP8, 2, 2, vp8(500, 50, 0, 5, true), vp8(11, 10, 0, 5, true)},
+			{3, forward.VP8, 2, 2, vp8(500, 50, 0, 5, true), vp8Sent(11, true)},
 		}},
 		{"vp9, ids and TL0PICIDX go on", forward.HighestLayer, []passing{
 			{1, forward.VP9, 1, 1, vp9(0x7fff, 255, true), vp9(0x7fff, 255, true)},
@@ -103,25 +112,25 @@ func TestCountsGoOnOverSwitches(t *testing.T) {
 			{0, forward.VP9, 9, 9, flexible(502, 2, 1), flexible(13, 2, 1)},
 		}},
 		{"from vp8 to vp9 and back", forward.HighestLayer, []passing{
-			{1, forward.VP8, 1, 1, vp8(10, 9, 0, 4, true), vp8(10, 9, 0, 4, true)},
-			{2, forward.VP9, 7, 7, vp9(500, 200, true), vp9(11, 10, true)},
-			{3, forward.VP8, 7, 7, vp8(77, 77, 0, 7, true), vp8(12, 11, 0, 5, true)},
+			{1, forward.VP8, 1, 1, vp8(10, 9, 0, 4, true), vp8Sent(10, true)},
+			{2, forward.VP9, 7, 7, vp9(500, 200, true), vp9(11, 200, true)},
+			{3, forward.VP8, 7, 7, vp8(77, 77, 0, 7, true), vp8Sent(12, true)},
 		}},
 		{"a source that changes its codec", forward.HighestLayer, []passing{
-			{1, forward.VP8, 1, 1, vp8(10, 9, 0, 4, true), vp8(10, 9, 0, 4, true)},
+			{1, forward.VP8, 1, 1, vp8(10, 9, 0, 4, true), vp8Sent(10, true)},
 			{0, forward.VP9, 2, 2, vp9(500, 200, false), nil},
-			{0, forward.VP9, 3, 3, vp9(501, 201, true), vp9(11, 10, true)},
+			{0, forward.VP9, 3, 3, vp9(501, 201, true), vp9(11, 201, true)},
 			{0, forward.VP8, 4, 4, vp8(11, 9, 0, 4, false), nil},
 			{0, forward.H264, 5, 5, []byte{0x65, 1}, []byte{0x65, 1}},
 			{0, forward.H264, 6, 6, []byte{0x41, 1}, []byte{0x41, 1}},
-			{0, forward.VP8, 7, 7, vp8(3, 3, 0, 3, true), vp8(12, 11, 0, 5, true)},
+			{0, forward.VP8, 7, 7, vp8(3, 3, 0, 3, true), vp8Sent(12, true)},
 		}},
 		{"padding and what is not readable is left out", forward.HighestLayer, []passing{
 			{1, forward.VP8, 1, 1, nil, nil},
-			{0, forward.VP8, 2, 2, vp8(10, 9, 0, 4, true), vp8(10, 9, 0, 4, true)},
+			{0, forward.VP8, 2, 2, vp8(10, 9, 0, 4, true), vp8Sent(10, true)},
 			{0, forward.VP8, 3, 2, nil, nil},
 			{0, forward.VP8, 4, 3, []byte{0x90, 0xf0}, nil},
-			{0, forward.VP8, 5, 3, vp8(11, 10, 0, 4, false), vp8(11, 10, 0, 4, false)},
+			{0, forward.VP8, 5, 3, vp8(11, 10, 0, 4, false), vp8Sent(11, false)},
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -310,9 +319,9 @@ func TestVideoWithoutSource(t *testing.T) {
 	}
 }
 
-// Without layers told, a picture has its number and nothing else; a descriptor
-// that has no such number stays whole.
-func TestLayersAreLeftUntold(t *testing.T) {
+// Temporal layers of VP8 are chosen by and not told: a picture has its number, if
+// the source gave it one, and nothing else.
+func TestLayersOfVP8AreNotTold(t *testing.T) {
 	for _, tc := range []struct {
 		name             string
 		descriptor, want []byte
@@ -320,12 +329,11 @@ func TestLayersAreLeftUntold(t *testing.T) {
 		{"7 bits of picture id", []byte{0x90, 0xf0, 5, 9, 0x21}, []byte{0x90, 0x80, 5}},
 		{"15 bits", []byte{0x90, 0xf0, 0x81, 5, 9, 0x21}, []byte{0x90, 0x80, 0x81, 5}},
 		{"no layers", []byte{0x90, 0x80, 5}, []byte{0x90, 0x80, 5}},
-		{"no picture id", []byte{0x90, 0x60, 9, 0x20}, []byte{0x90, 0x60, 9, 0x20}},
+		{"no picture id", []byte{0x90, 0x60, 9, 0x20}, []byte{0x10}},
 		{"no extension", []byte{0x10}, []byte{0x10}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			v := forward.NewVideo(90000, 1000, 1, 2)
-			v.Untold()
 			v.Switch(1)
 			p := &forward.Packet{Seq: 7, Marker: true, Payload: append(bytes.Clone(tc.descriptor), 0, 1, 2), Frame: new(forward.Frame)}
 			new(forward.Reader).Read(forward.VP8, p.Seq, p.Timestamp, p.Marker, p.Payload, nil, p.Frame)

@@ -24,11 +24,6 @@ func parseVP8(payload []byte, marker bool, f *Frame) bool {
 			}
 		}
 		if extension&0x40 != 0 { // L
-			if len(payload) <= at {
-				return false
-			}
-			f.TL0PICIDX, f.HasTL0PICIDX = payload[at], true
-			f.tl0At = uint8(at)
 			at++
 		}
 		if extension&0x30 != 0 { // T or K share a byte
@@ -38,10 +33,6 @@ func parseVP8(payload []byte, marker bool, f *Frame) bool {
 			if extension&0x20 != 0 { // T
 				f.Temporal = payload[at] >> 6
 				f.SwitchUp = payload[at]&0x20 != 0 // Y
-			}
-			if extension&0x10 != 0 { // K
-				f.KEYIDX, f.HasKEYIDX = payload[at]&0x1f, true
-				f.keyAt = uint8(at)
 			}
 			at++
 		}
@@ -73,43 +64,29 @@ func readPictureID(payload []byte, at int, f *Frame) (next int) {
 	return at + 2
 }
 
-// rewriteVP8 appends the payload descriptor with new numbers to head, and
+// rewriteVP8 appends the payload descriptor with a new picture id to head, and
 // returns it with the rest of the payload, which stays as it is.
-func rewriteVP8(head, payload []byte, f *Frame, to numbers) (rewritten, tail []byte) {
-	head = append(head, payload[:f.headSize]...)
-	writePictureID(head, f, to.picture)
-	if f.tl0At != 0 {
-		head[f.tl0At] = to.tl0
+//
+// The numbers of temporal layers (TL0PICIDX, TID, KEYIDX) are left out. Browsers
+// that read them go on with the next picture that can be decoded, and leave out
+// one of a higher layer whose packet was lost, though it is on its way again;
+// without, they wait for it.
+func rewriteVP8(head, payload []byte, f *Frame, picture int64) (rewritten, tail []byte) {
+	tail = payload[f.headSize:]
+	if f.PictureIDBits == 0 {
+		return append(head, payload[0]&^0x80), tail
 	}
-	if f.keyAt != 0 {
-		head[f.keyAt] = head[f.keyAt]&^0x1f | to.key&0x1f
-	}
-	return head, payload[f.headSize:]
+	head = append(append(head, payload[0], 0x80), payload[f.pictureAt:f.pictureAt+(f.PictureIDBits+1)/8]...)
+	writePictureID(head[2:], f.PictureIDBits, picture)
+	return head, tail
 }
 
-// withoutLayers takes TL0PICIDX, TID and KEYIDX out of a payload descriptor, in
-// place, if there is a picture id: without one, nothing else tells pictures apart.
-func withoutLayers(head []byte) []byte {
-	if len(head) < 3 || head[0]&0x80 == 0 || head[1]&0x80 == 0 {
-		return head
-	}
-	end := 3
-	if head[2]&0x80 != 0 { // M
-		end = 4
-	}
-	if len(head) < end {
-		return head
-	}
-	head[1] = 0x80
-	return head[:end]
-}
-
-// writePictureID puts a picture id where the source has it, as wide.
-func writePictureID(head []byte, f *Frame, id int64) {
-	switch f.PictureIDBits {
+// writePictureID writes a picture id of so many bits.
+func writePictureID(to []byte, bits uint8, id int64) {
+	switch bits {
 	case 7:
-		head[f.pictureAt] = uint8(id) & 0x7f
+		to[0] = uint8(id) & 0x7f
 	case 15:
-		binary.BigEndian.PutUint16(head[f.pictureAt:], 0x8000|uint16(id))
+		binary.BigEndian.PutUint16(to, 0x8000|uint16(id))
 	}
 }

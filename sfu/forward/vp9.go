@@ -161,7 +161,7 @@ func (p *vp9Pictures) number(picture int64, f *Frame) {
 // the ids of one source all move by the same distance, those left out too.
 func rewriteVP9(head, payload []byte, f *Frame, to numbers) (rewritten, tail []byte) {
 	head = append(head, payload[:f.headSize]...)
-	writePictureID(head, f, to.picture)
+	writePictureID(head[f.pictureAt:], f.PictureIDBits, to.picture)
 	if f.tl0At != 0 {
 		head[f.tl0At] = to.tl0
 	}
