@@ -232,7 +232,7 @@ func (o *outgoing) choose(now time.Time, layers []congestion.Layer, target int, 
 	wanted := layers[target]
 	if source.simulcast() {
 		o.aim(now, source.stream(wanted.Spatial), forward.Layer{Spatial: forward.HighestLayer.Spatial, Temporal: uint8(wanted.Temporal)}, wanted.Spatial)
-		o.shed(layers, room)
+		o.shed(now, layers, room)
 		return
 	}
 	// With all temporal layers, those that are new are sent, too.
@@ -249,15 +249,29 @@ const shedAbove = 1.1
 
 // shed gives up the present size of a simulcast source, for the smaller one that
 // was decided on, when not even the least of it fits. It would fill the queue
-// that the keyframe of the smaller one has to wait in.
-func (o *outgoing) shed(layers []congestion.Layer, room int64) {
-	from, to := o.load.source.rank(o.current), o.load.source.rank(o.next)
+// that the keyframe of the smaller one has to wait in. Of a size that stands in
+// for one that has to be woken, it leaves what fits.
+func (o *outgoing) shed(now time.Time, layers []congestion.Layer, room int64) {
+	source := o.load.source
+	from, to := source.rank(o.current), source.rank(o.next)
 	if to < 0 || from <= to {
 		return
 	}
-	least := slices.IndexFunc(layers, func(l congestion.Layer) bool { return l.Spatial == from })
-	if least >= 0 && float64(layers[least].Bitrate) > shedAbove*float64(room) {
+	fits, any := -1, false
+	for _, l := range layers {
+		if l.Spatial != from {
+			continue
+		}
+		any = true
+		if float64(l.Bitrate) <= shedAbove*float64(room) {
+			fits = max(fits, l.Temporal)
+		}
+	}
+	switch {
+	case any && fits < 0:
 		o.takeOver()
+	case any && fits < int(o.layer.Temporal) && source.flowing(now, o.next) == o.current:
+		o.tune(forward.Layer{Spatial: forward.HighestLayer.Spatial, Temporal: uint8(fits)})
 	}
 }
 

@@ -71,7 +71,6 @@ type incoming struct {
 	rates    *congestion.LayerRates // video only
 	top      forward.Layer          // the highest layer seen
 	requests forward.KeyframeRequests
-	asked    time.Time   // when the first keyframe was that has not come; zero for none
 	barren   time.Time   // until when none is expected
 	timer    *time.Timer // sends the merged request; nil when none waits
 	report   *forward.SenderReport
@@ -194,7 +193,6 @@ func (in *incoming) keep(p *packet, now time.Time) bool {
 		in.rates.Add(now, int(f.Spatial), int(f.Temporal), len(p.payload))
 		if f.Opens() {
 			in.requests.Arrived()
-			in.asked = time.Time{}
 			if !f.Late {
 				in.opening, in.openedAt = seq, now
 			}
@@ -311,11 +309,11 @@ func (in *incoming) gives(now time.Time) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	switch {
-	case in.asked.IsZero():
 	case !flows:
-		in.asked = time.Time{}
-	case now.Sub(in.asked) > barrenAfter:
-		in.asked, in.barren = time.Time{}, now.Add(barrenFor)
+		in.requests.Excuse()
+	case in.requests.InVain(now) > barrenAfter:
+		in.requests.Excuse()
+		in.barren = now.Add(barrenFor)
 	}
 	return !now.Before(in.barren)
 }
@@ -330,11 +328,6 @@ func (in *incoming) requestDue() {
 }
 
 func (in *incoming) sendPLI() {
-	in.mu.Lock()
-	if in.asked.IsZero() {
-		in.asked = time.Now()
-	}
-	in.mu.Unlock()
 	in.metrics.keyframeRequests.Inc()
 	in.sendRTCP(&rtcp.PictureLossIndication{MediaSSRC: in.ssrc})
 }
