@@ -56,7 +56,15 @@ type plainSocket struct {
 	reader *udp.Reader
 }
 
-func (s plainSocket) ReadBatch() ([]udp.Datagram, error) { return s.reader.Read() }
+func (s plainSocket) Serve(take func([]udp.Datagram)) error {
+	for {
+		datagrams, err := s.reader.Read()
+		if err != nil {
+			return err
+		}
+		take(datagrams)
+	}
+}
 
 // squareLab is a server at two loopback addresses on two ports.
 func squareLab(t *testing.T) []netip.AddrPort {

@@ -11,18 +11,20 @@ import (
 )
 
 // Socket is a UDP socket bound to one specific address, such as a
-// *port.TURNConn. A read that waits returns net.ErrClosed once it is closed.
+// *port.TURNConn.
 type Socket interface {
 	Addr() netip.AddrPort
-	// ReadBatch waits for datagrams and returns all that are there. They may be
-	// changed, and are good until the next call.
-	ReadBatch() ([]udp.Datagram, error)
+	// Serve gives take all datagrams that come, as many as are there at a time,
+	// until the socket is closed; then it returns net.ErrClosed. One goroutine at a
+	// time calls take, which does not block. Datagrams may be changed, and are good
+	// until it returns.
+	Serve(take func(datagrams []udp.Datagram)) error
 	NewBatch() *udp.Batch
 	Close() error
 }
 
-// front is a UDP socket where clients come in. One goroutine reads it, and
-// relays what it read before it reads again.
+// front is a UDP socket where clients come in. What comes is relayed by who reads
+// it, before more is read.
 type front struct {
 	Socket
 	server *Server
@@ -93,41 +95,40 @@ func (f *front) secured(client netip.AddrPort) *secure {
 	return f.secures[client]
 }
 
-// read serves the socket until it is closed.
-func (f *front) read() {
+// serve serves the socket until it is closed.
+func (f *front) serve() {
 	in := newIntake(f.server)
-	for {
-		datagrams, err := f.ReadBatch()
-		if err != nil {
-			if !errors.Is(err, net.ErrClosed) {
-				f.server.log.Error("TURN over UDP stopped: the socket cannot be read", "address", f.Addr(), "err", err)
-			}
-			return
-		}
-		in.now = f.server.now()
-		// What comes from one client often comes in a row.
-		var last, lastSecure netip.AddrPort
-		var its *allocation
-		var secured *secure
-		for _, d := range datagrams {
-			if records.Is(d.Bytes) {
-				if d.From != lastSecure {
-					lastSecure, secured = d.From, f.secured(d.From)
-				}
-				in.open(secured, d.Bytes)
-				continue
-			}
-			if d.From != last {
-				last, its = d.From, f.of(d.From)
-			}
-			if len(d.Bytes) > 0 && d.Bytes[0]>>6 == 0b01 {
-				in.channelData(its, d.Bytes)
-				continue
-			}
-			from := origin{transport: UDP, addr: canonical(d.From), local: f.Addr().Addr(), front: f}
-			in.message(from, its, d.Bytes)
-			last = netip.AddrPort{} // it may have made or ended one
-		}
-		in.out.flush()
+	err := f.Serve(func(datagrams []udp.Datagram) { f.take(in, datagrams) })
+	if !errors.Is(err, net.ErrClosed) {
+		f.server.log.Error("TURN over UDP stopped: the socket cannot be read", "address", f.Addr(), "err", err)
 	}
+}
+
+// take takes in what came at a time.
+func (f *front) take(in *intake, datagrams []udp.Datagram) {
+	in.now = f.server.now()
+	// What comes from one client often comes in a row.
+	var last, lastSecure netip.AddrPort
+	var its *allocation
+	var secured *secure
+	for _, d := range datagrams {
+		if records.Is(d.Bytes) {
+			if d.From != lastSecure {
+				lastSecure, secured = d.From, f.secured(d.From)
+			}
+			in.open(secured, d.Bytes)
+			continue
+		}
+		if d.From != last {
+			last, its = d.From, f.of(d.From)
+		}
+		if len(d.Bytes) > 0 && d.Bytes[0]>>6 == 0b01 {
+			in.channelData(its, d.Bytes)
+			continue
+		}
+		from := origin{transport: UDP, addr: canonical(d.From), local: f.Addr().Addr(), front: f}
+		in.message(from, its, d.Bytes)
+		last = netip.AddrPort{} // it may have made or ended one
+	}
+	in.out.flush()
 }

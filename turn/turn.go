@@ -111,7 +111,7 @@ func start(config Config, timeouts linkTimeouts, now func() time.Time) (*Server,
 		s.loops.Go(group.run)
 	}
 	for _, f := range s.fronts {
-		s.loops.Go(f.read)
+		s.loops.Go(f.serve)
 	}
 	for _, listener := range config.Listeners {
 		s.loops.Go(func() { s.accept(listener) })

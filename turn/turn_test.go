@@ -352,7 +352,15 @@ type socket struct {
 	reader *udp.Reader
 }
 
-func (s socket) ReadBatch() ([]udp.Datagram, error) { return s.reader.Read() }
+func (s socket) Serve(take func([]udp.Datagram)) error {
+	for {
+		datagrams, err := s.reader.Read()
+		if err != nil {
+			return err
+		}
+		take(datagrams)
+	}
+}
 
 func newSocket(t testing.TB) Socket {
 	t.Helper()

@@ -44,15 +44,11 @@ func readUDP(t testing.TB, limits dtlsTimeouts) (*UDP, *dtlsServer, <-chan []byt
 	_ = u.ICE().Close()
 	var reading sync.WaitGroup
 	reading.Go(func() {
-		for {
-			datagrams, err := u.TURN().ReadBatch()
-			if err != nil {
-				return
-			}
+		_ = u.TURN().Serve(func(datagrams []udp.Datagram) {
 			for _, d := range datagrams {
 				came <- bytes.Clone(d.Bytes)
 			}
-		}
+		})
 	})
 	t.Cleanup(func() {
 		if err := errors.Join(server.close(), u.close()); err != nil {

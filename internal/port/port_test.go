@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/hiroba-rtc/hiroba/internal/port"
+	"github.com/hiroba-rtc/hiroba/internal/udp"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -204,7 +205,7 @@ func TestCloseEndsEverybodyWhoWaits(t *testing.T) {
 		wait(func() error { _, err := l.Accept(); return err })
 	}
 	for i, u := range p.UDP() {
-		wait(func() error { _, _, err := u.TURN().ReadFrom(make([]byte, 1500)); return err })
+		wait(func() error { return u.TURN().Serve(func([]udp.Datagram) {}) })
 		if i%2 == 0 {
 			wait(func() error { _, _, err := u.ICE().ReadFrom(make([]byte, 1500)); return err })
 		} else {

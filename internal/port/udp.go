@@ -3,7 +3,6 @@ package port
 import (
 	"net"
 	"net/netip"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,9 +18,8 @@ const maxTURNDatagram = 2048
 // UDP is one socket with two users, ICE and TURN. Both write to it straight.
 //
 // For reading, ICE has the right of way: its ReadBatch reads the socket itself,
-// so that media costs no copy and wakes nobody twice. What it finds to be TURN's
-// it copies into a bounded queue, where TURN waits, and wakes it once for all
-// that one look at the socket brought. So ICE must be
+// and what it finds to be TURN's is given to TURN in the same goroutine, when ICE
+// is done with its own. So nothing is copied, and nobody is woken for it. ICE must be
 // read all the time for TURN to hear anything; once ICE is closed, TURN reads
 // the socket itself.
 type UDP struct {
@@ -31,8 +29,11 @@ type UDP struct {
 	dtls   *dtlsServer // nil without a certificate
 	ice    ICEConn
 	turn   TURNConn
+	// forTURN is what the last look at the socket brought for TURN, who does not have
+	// it yet. It belongs to who reads the socket.
+	forTURN []udp.Datagram
 	// dealing is set while ICE has datagrams at hand. Who queues one of them for TURN
-	// does not wake it, but sets strayed: ICE wakes it for all, before it waits for more.
+	// does not wake it, but sets strayed: TURN has it, too, when ICE is done.
 	dealing, strayed atomic.Bool
 }
 
@@ -49,16 +50,17 @@ type ICEConn struct {
 	once    sync.Once
 }
 
-// TURNConn is a net.PacketConn that carries STUN and TURN requests, Send
-// indications and ChannelData, and the records of connections over DTLS that were begun to be
-// read (Port.TURNDTLS). Read deadlines are not supported.
+// TURNConn carries STUN and TURN requests, Send indications and ChannelData, and
+// the records of connections over DTLS that were begun to be read
+// (Port.TURNDTLS).
 type TURNConn struct {
-	udp     *UDP
-	queue   queue
-	closed  chan struct{}
-	once    sync.Once
-	reading sync.Mutex     // held by TURN while it reads; guards pending
-	pending []udp.Datagram // read, but not yet taken by ReadFromAddrPort
+	udp    *UDP
+	queue  queue // what came before Serve, and what others found than who reads the socket
+	closed chan struct{}
+	once   sync.Once
+
+	serving sync.Mutex                     // held while take runs; guards it
+	take    func(datagrams []udp.Datagram) // nil while nobody serves
 }
 
 func newUDP(socket *udp.Socket, dtls *dtlsServer, counts *counts) *UDP {
@@ -87,10 +89,7 @@ func (u *UDP) close() error {
 // read waits for datagrams of the socket and returns those that are one side's,
 // until the next call. What is neither's is counted.
 func (u *UDP) read(side protocol) ([]udp.Datagram, error) {
-	u.dealing.Store(false)
-	if u.strayed.Swap(false) {
-		u.turn.queue.tell()
-	}
+	u.handOver()
 	all, err := u.reader.Read()
 	if err != nil {
 		return nil, err
@@ -102,7 +101,7 @@ func (u *UDP) read(side protocol) ([]udp.Datagram, error) {
 		case p == side:
 			mine = append(mine, d)
 		case p == protocolTURN:
-			u.turn.push(d.Bytes, d.From)
+			u.forTURN = append(u.forTURN, d)
 		case p == protocolICE:
 			switch u.takeDTLS(d.Bytes, d.From) {
 			case dtlsTURN:
@@ -114,10 +113,20 @@ func (u *UDP) read(side protocol) ([]udp.Datagram, error) {
 			u.counts.dropped(droppedUnknown)
 		}
 	}
-	if len(mine) < len(all) {
-		u.turn.queue.tell()
-	}
 	return mine, nil
+}
+
+// handOver gives TURN what the last look at the socket brought for it.
+func (u *UDP) handOver() {
+	u.dealing.Store(false)
+	if len(u.forTURN) > 0 {
+		u.turn.give(u.forTURN)
+		clear(u.forTURN)
+		u.forTURN = u.forTURN[:0]
+	}
+	if u.strayed.Swap(false) {
+		u.turn.giveQueued()
+	}
 }
 
 // takeDTLS gives a datagram that is no client's of ICE to the DTLS server, should
@@ -222,98 +231,87 @@ func (c *ICEConn) Close() error {
 
 // push queues a datagram for TURN, or drops it.
 func (c *TURNConn) push(payload []byte, from netip.AddrPort) {
-	most := maxTURNDatagram
-	if records.Is(payload) {
-		most += records.Overhead
-	}
 	switch {
 	case isClosed(c.closed):
 		c.udp.counts.dropped(droppedNoOwner)
-	case len(payload) > most:
+	case tooLarge(payload):
 		c.udp.counts.dropped(droppedTooLarge)
 	case !c.queue.push(payload, from):
 		c.udp.counts.dropped(droppedQueue)
 	}
 }
 
-// ReadBatch waits for datagrams that are TURN's and returns all that are there,
-// up to a bound. They may be changed, and are valid until the next call: a
-// connection has one reader, which uses either this or the methods for single
-// datagrams.
-func (c *TURNConn) ReadBatch() ([]udp.Datagram, error) {
-	c.reading.Lock()
-	defer c.reading.Unlock()
-	return c.readBatch()
+// tooLarge says whether a datagram is more than TURN takes.
+func tooLarge(payload []byte) bool {
+	most := maxTURNDatagram
+	if records.Is(payload) {
+		most += records.Overhead
+	}
+	return len(payload) > most
 }
 
-// readBatch is ReadBatch for who holds the mutex.
-func (c *TURNConn) readBatch() ([]udp.Datagram, error) {
-	for !isClosed(c.closed) {
-		if datagrams := c.queue.take(); len(datagrams) > 0 {
-			return datagrams, nil
+// give has TURN take datagrams now. While nobody serves, they wait.
+func (c *TURNConn) give(datagrams []udp.Datagram) {
+	c.serving.Lock()
+	defer c.serving.Unlock()
+	fit := datagrams[:0]
+	for _, d := range datagrams {
+		switch {
+		case c.take == nil:
+			c.push(d.Bytes, d.From)
+		case tooLarge(d.Bytes):
+			c.udp.counts.dropped(droppedTooLarge)
+		default:
+			fit = append(fit, d)
 		}
+	}
+	if len(fit) > 0 {
+		c.take(fit)
+	}
+}
+
+// giveQueued has TURN take what waits.
+func (c *TURNConn) giveQueued() {
+	c.serving.Lock()
+	defer c.serving.Unlock()
+	if c.take == nil {
+		return
+	}
+	if datagrams := c.queue.take(); len(datagrams) > 0 {
+		c.take(datagrams)
+	}
+}
+
+// Serve has take given all datagrams that are TURN's, as many as are there at a
+// time, until the connection is closed; then it returns net.ErrClosed. take is
+// called by one goroutine at a time, which ICE may be waiting for: it must not
+// block. Datagrams may be changed, and are good until take returns. Nobody calls
+// it any more once Serve has returned. A connection is served once.
+func (c *TURNConn) Serve(take func(datagrams []udp.Datagram)) error {
+	c.attend(take)
+	defer c.attend(nil)
+	c.giveQueued()
+	for !isClosed(c.closed) {
 		select {
 		case <-c.closed:
 		case <-c.queue.came:
+			c.giveQueued()
 		case <-c.udp.ice.closed:
-			if datagrams := c.queue.take(); len(datagrams) > 0 { // the last that ICE read
-				return datagrams, nil
-			}
 			datagrams, err := c.udp.read(protocolTURN)
-			switch {
-			case err != nil && !isClosed(c.closed):
-				return nil, err
-			case len(datagrams) > 0:
-				return datagrams, nil
+			if err != nil && !isClosed(c.closed) {
+				return err
 			}
+			c.give(datagrams)
 		}
 	}
-	return nil, closedError("read", c.LocalAddr())
+	return closedError("read", net.UDPAddrFromAddrPort(c.Addr()))
 }
 
-// ReadFromAddrPort waits for the next datagram that is TURN's and copies it, as
-// much as the buffer holds.
-func (c *TURNConn) ReadFromAddrPort(buf []byte) (int, netip.AddrPort, error) {
-	c.reading.Lock()
-	defer c.reading.Unlock()
-	if isClosed(c.closed) {
-		return 0, netip.AddrPort{}, closedError("read", c.LocalAddr())
-	}
-	if len(c.pending) == 0 {
-		datagrams, err := c.readBatch()
-		if err != nil {
-			return 0, netip.AddrPort{}, err
-		}
-		c.pending = datagrams
-	}
-	d := c.pending[0]
-	c.pending = c.pending[1:]
-	return copy(buf, d.Bytes), d.From, nil
-}
-
-// ReadFrom is ReadFromAddrPort with a *net.UDPAddr.
-func (c *TURNConn) ReadFrom(buf []byte) (int, net.Addr, error) {
-	n, from, err := c.ReadFromAddrPort(buf)
-	if err != nil {
-		return n, nil, err
-	}
-	return n, net.UDPAddrFromAddrPort(from), nil
-}
-
-// WriteToAddrPort sends one datagram.
-func (c *TURNConn) WriteToAddrPort(payload []byte, to netip.AddrPort) (int, error) {
-	if isClosed(c.closed) {
-		return 0, closedError("write", c.LocalAddr())
-	}
-	return c.udp.socket.WriteToAddrPort(payload, to)
-}
-
-// WriteTo is WriteToAddrPort for a *net.UDPAddr.
-func (c *TURNConn) WriteTo(payload []byte, to net.Addr) (int, error) {
-	if isClosed(c.closed) {
-		return 0, closedError("write", c.LocalAddr())
-	}
-	return c.udp.socket.WriteTo(payload, to)
+// attend changes who takes datagrams.
+func (c *TURNConn) attend(take func(datagrams []udp.Datagram)) {
+	c.serving.Lock()
+	defer c.serving.Unlock()
+	c.take = take
 }
 
 // NewBatch is for who writes many datagrams.
@@ -322,11 +320,8 @@ func (c *TURNConn) NewBatch() *udp.Batch { return c.udp.socket.NewBatch() }
 // Addr is the address and port of the socket.
 func (c *TURNConn) Addr() netip.AddrPort { return c.udp.socket.Addr() }
 
-// LocalAddr is the address of the socket, as a *net.UDPAddr.
-func (c *TURNConn) LocalAddr() net.Addr { return c.udp.socket.LocalAddr() }
-
-// Close ends this side only: a read that waits returns net.ErrClosed, and what
-// comes for TURN is dropped. It can be called again.
+// Close ends this side only: Serve returns, and what comes for TURN is dropped. It
+// can be called again.
 func (c *TURNConn) Close() error {
 	c.once.Do(func() {
 		close(c.closed)
@@ -336,15 +331,6 @@ func (c *TURNConn) Close() error {
 	})
 	return nil
 }
-
-// SetDeadline is not supported.
-func (c *TURNConn) SetDeadline(time.Time) error { return os.ErrNoDeadline }
-
-// SetReadDeadline is not supported.
-func (c *TURNConn) SetReadDeadline(time.Time) error { return os.ErrNoDeadline }
-
-// SetWriteDeadline is not supported: a datagram leaves at once or not at all.
-func (c *TURNConn) SetWriteDeadline(time.Time) error { return os.ErrNoDeadline }
 
 func closedError(op string, addr net.Addr) error {
 	return &net.OpError{Op: op, Net: "udp", Addr: addr, Err: net.ErrClosed}

@@ -6,10 +6,14 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/pion/ice/v4"
+
+	"github.com/hiroba-rtc/hiroba/internal/port"
+	"github.com/hiroba-rtc/hiroba/internal/udp"
 )
 
 func dialUDP(t testing.TB, to netip.AddrPort) *net.UDPConn {
@@ -23,6 +27,54 @@ func dialUDP(t testing.TB, to netip.AddrPort) *net.UDPConn {
 		t.Fatal(err)
 	}
 	return conn
+}
+
+// serveTURN is what TURN gets of a socket from now on, and what waits for it.
+func serveTURN(t testing.TB, u *port.UDP) <-chan []byte {
+	t.Helper()
+	came := make(chan []byte, 2000) // more than ever wait
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		_ = u.TURN().Serve(func(datagrams []udp.Datagram) {
+			for _, d := range datagrams {
+				came <- bytes.Clone(d.Bytes)
+			}
+		})
+	})
+	t.Cleanup(func() {
+		_ = u.TURN().Close()
+		serving.Wait()
+	})
+	return came
+}
+
+// next is what comes next.
+func next(t testing.TB, came <-chan []byte) []byte {
+	t.Helper()
+	select {
+	case b := <-came:
+		return b
+	case <-time.After(10 * time.Second):
+		t.Fatal("nothing came")
+		return nil
+	}
+}
+
+// readOn has ICE's side read for the sake of TURN.
+func readOn(t testing.TB, u *port.UDP) {
+	t.Helper()
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		for {
+			if _, err := u.ICE().ReadBatch(); err != nil {
+				return
+			}
+		}
+	})
+	t.Cleanup(func() {
+		_ = u.ICE().Close()
+		reading.Wait()
+	})
 }
 
 // read returns what the next ReadFrom of conn gives, within ten seconds.
@@ -50,15 +102,16 @@ func TestDatagramsAreToldApart(t *testing.T) {
 				t.Fatalf("%v: ICE got %x, want %x", u.Addr(), got, want)
 			}
 		}
+		readOn(t, u)
+		turn := serveTURN(t, u)
 		for _, want := range [][]byte{binding, channel} {
-			if got := read(t, u.TURN()); !bytes.Equal(got, want) {
+			if got := next(t, turn); !bytes.Equal(got, want) {
 				t.Fatalf("%v: TURN got %x, want %x", u.Addr(), got, want)
 			}
 		}
-		for name, side := range map[string]net.PacketConn{"ICE": u.ICE(), "TURN": u.TURN()} {
-			if _, err := side.WriteTo([]byte(name), client.LocalAddr()); err != nil {
-				t.Fatal(err)
-			}
+		for name, batch := range map[string]*udp.Batch{"ICE": u.ICE().NewBatch(), "TURN": u.TURN().NewBatch()} {
+			batch.Add(copy(batch.Room(len(name)), name), client.LocalAddr().(*net.UDPAddr).AddrPort())
+			batch.Flush()
 			buf := make([]byte, 100)
 			if n, err := client.Read(buf); err != nil || string(buf[:n]) != name {
 				t.Fatalf("%v: the client got %q, error %v; want %q", u.Addr(), buf[:n], err, name)
@@ -76,7 +129,6 @@ func TestPionUsesTheICESide(t *testing.T) {
 	p, _ := open(t)
 	u := p.UDP()[0]
 	var _ ice.AddrPortReaderWriter = u.ICE()
-	var _ ice.AddrPortReaderWriter = u.TURN()
 	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: u.ICE()})
 	conn, err := mux.GetConn("server", u.ICE().LocalAddr())
 	if err != nil {
@@ -93,8 +145,8 @@ func TestPionUsesTheICESide(t *testing.T) {
 		t.Fatal(err)
 	}
 	send(t, client, binding)
-	if n, _, err := u.TURN().ReadFrom(buf); err != nil || !bytes.Equal(buf[:n], binding) {
-		t.Fatalf("after ICE is closed TURN reads %x, error %v", buf[:n], err)
+	if got := next(t, serveTURN(t, u)); !bytes.Equal(got, binding) {
+		t.Fatalf("after ICE is closed TURN gets %x", got)
 	}
 }
 
@@ -120,7 +172,7 @@ func TestTURNFallingBehind(t *testing.T) {
 	if got := count(t, registry, drops, "queue") + count(t, registry, drops, "too_large"); got != 2 {
 		t.Errorf("%d datagrams were counted as dropped, want 2", got)
 	}
-	if got := read(t, u.TURN()); !bytes.Equal(got, channel) {
+	if got := next(t, serveTURN(t, u)); !bytes.Equal(got, channel) {
 		t.Errorf("TURN got %x", got)
 	}
 }
@@ -130,12 +182,7 @@ func TestTURNReadsOnWhenICECloses(t *testing.T) {
 	u := p.UDP()[0]
 	iceEnded := make(chan error, 1)
 	go func() { _, _, err := u.ICE().ReadFrom(make([]byte, 1500)); iceEnded <- err }()
-	turnGot := make(chan []byte, 1)
-	go func() {
-		buf := make([]byte, 1500)
-		n, _, _ := u.TURN().ReadFrom(buf)
-		turnGot <- buf[:n]
-	}()
+	turn := serveTURN(t, u)
 	if err := errors.Join(u.ICE().Close(), u.ICE().Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +192,7 @@ func TestTURNReadsOnWhenICECloses(t *testing.T) {
 	client := dialUDP(t, u.Addr())
 	send(t, client, rtp)
 	send(t, client, channel)
-	if got := <-turnGot; !bytes.Equal(got, channel) {
+	if got := next(t, turn); !bytes.Equal(got, channel) {
 		t.Errorf("TURN got %x, want %x", got, channel)
 	}
 	if got := count(t, registry, drops, "no_owner"); got != 1 {
@@ -162,14 +209,16 @@ func TestICEReadsOnWhenTURNCloses(t *testing.T) {
 	if err := u.TURN().Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := u.TURN().ReadFrom(make([]byte, 1500)); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("reading a closed TURN side gives %v, want net.ErrClosed", err)
+	if err := u.TURN().Serve(func([]udp.Datagram) { t.Error("a closed TURN side gets something") }); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("serving a closed TURN side gives %v, want net.ErrClosed", err)
 	}
 	client := dialUDP(t, u.Addr())
-	send(t, client, channel)
-	send(t, client, rtp)
-	if got := read(t, u.ICE()); !bytes.Equal(got, rtp) {
-		t.Errorf("ICE got %x", got)
+	for _, datagram := range [][]byte{channel, rtp} { // what is TURN's is dealt with when ICE reads on
+		send(t, client, datagram)
+		send(t, client, rtp)
+		if got := read(t, u.ICE()); !bytes.Equal(got, rtp) {
+			t.Errorf("ICE got %x", got)
+		}
 	}
 	if got := count(t, registry, drops, "no_owner"); got != 1 {
 		t.Errorf("%d datagrams without an owner were counted, want 1", got)
@@ -207,8 +256,10 @@ func TestICEReadsInBatches(t *testing.T) {
 		t.Fatal(err)
 	}
 	read(t, u.ICE())
+	readOn(t, u)
+	turn := serveTURN(t, u)
 	for range each {
-		if got := read(t, u.TURN()); !bytes.Equal(got, channelData) {
+		if got := next(t, turn); !bytes.Equal(got, channelData) {
 			t.Fatalf("TURN got %x, want %x", got, channelData)
 		}
 	}

@@ -21,7 +21,15 @@ type socket struct {
 	reader *udp.Reader
 }
 
-func (s socket) ReadBatch() ([]udp.Datagram, error) { return s.reader.Read() }
+func (s socket) Serve(take func([]udp.Datagram)) error {
+	for {
+		datagrams, err := s.reader.Read()
+		if err != nil {
+			return err
+		}
+		take(datagrams)
+	}
+}
 
 // stunServer is a STUN server at two addresses and two ports, or at one of each;
 // the first of its sockets.
