@@ -45,6 +45,7 @@ type downlink struct {
 	// feedback), told that it has, reports that it has told anything at all,
 	// since when it could have.
 	wide, told, reports bool
+	pictures            bool   // a video slot has something to show
 	sent                uint32 // packets, when they were looked at for quality
 	since               time.Time
 	probing             *time.Timer
@@ -120,6 +121,10 @@ func (d *downlink) protect(now time.Time) {
 	stats := d.estimator.Stats()
 	lost, queued := stats.Lost, stats.Queue > lossyQueue
 	room := d.estimate(now) - d.used
+	if !d.pictures {
+		// Nothing asks what the way carries, and what sound takes is little.
+		room = unlimited
+	}
 	if slices.ContainsFunc(d.outs, func(o *outgoing) bool { return o.starved.Load() }) {
 		room = -1
 	}
@@ -171,6 +176,7 @@ func (d *downlink) allocate(now time.Time) {
 	for _, o := range d.shown {
 		d.slots = append(d.slots, o.slot())
 	}
+	d.pictures = len(d.shown) > 0
 	decided := d.allocator.Allocate(now, d.estimate(now), audio, d.slots)
 	d.used = decided.Used
 	d.estimator.Want(decided.Wanted)

@@ -400,16 +400,19 @@ func (o *outgoing) rewrite(h *rtp.Header, p *packet, payloadType uint8, out *for
 // overhead is what SRTP adds to a packet: AEAD AES-GCM's tag (RFC 7714).
 const overhead = 16
 
-// write numbers a packet among all that go to the client, and sends it.
+// write numbers a packet among all that go to the client, and sends it. Sound is
+// numbered while pictures go there, too: by itself it leaves nothing to decide that
+// would be worth an answer ten times a second.
 func (o *outgoing) write(now time.Time, h *rtp.Header, payload []byte) bool {
-	if o.ids.transport != 0 {
+	switch {
+	case o.ids.transport != 0 && (o.video != nil || o.link.pictures):
 		var number [2]byte
 		// Four bytes more, and what rounds them up.
 		seq := o.link.estimator.Sent(now, h.MarshalSize()+4+len(payload)+overhead)
 		binary.BigEndian.PutUint16(number[:], seq)
 		_ = h.SetExtension(o.ids.transport, number[:])
-	} else if !o.link.wide {
-		o.link.estimator.Sent(now, h.MarshalSize()+len(payload)+overhead)
+	case o.ids.transport != 0 || !o.link.wide:
+		o.link.estimator.SentPlain(now, h.MarshalSize()+len(payload)+overhead)
 	}
 	_, err := o.writer.WriteRTP(h, payload)
 	return err == nil

@@ -97,8 +97,9 @@ type window struct {
 	cpu     float64 // of the server: seconds a second
 	packets float64 // forwarded, a second
 	// arrived is the share of these that came to the clients, clients the CPU
-	// time of their process.
+	// time of their process, heard the signaling that watchers got, in bytes a second.
 	arrived, clients float64
+	heard            [hallWatchers]float64
 }
 
 func (w window) String() string {
@@ -117,15 +118,19 @@ func hallLoad(b *testing.B, url string, give func(hallOrder) hallState, peers in
 	took, used := time.Since(began).Seconds(), cpuTime()-used
 	packets = metric(b, url, forwarded) - packets
 	after := give(hallOrder{})
-	return window{
+	w := window{
 		peers: float64(peers), cpu: used.Seconds() / took, packets: packets / took,
 		arrived: float64(after.Packets-before.Packets) / max(1, packets), clients: (after.CPU - before.CPU).Seconds() / took,
 	}
+	for i := range w.heard {
+		w.heard[i] = float64(after.Heard[i]-before.Heard[i]) / took
+	}
+	return w
 }
 
-// joins is what one join costs.
+// joins is what one join costs. What else goes on meanwhile is left out.
 type joins struct {
-	cpu    float64               // ms of the server's CPU time, what else it does meanwhile left out
+	cpu    float64               // ms of the server's CPU time
 	bytes  [hallWatchers]float64 // of signaling to one other
 	offers float64               // by others, all in all
 }
@@ -151,7 +156,7 @@ func watchJoins(b *testing.B, url string, give func(hallOrder) hallState, size i
 	after := give(hallOrder{})
 	j.cpu = 1000 * (used.Seconds() - calm.cpu*took) / hallJoins
 	for i := range j.bytes {
-		j.bytes[i] = float64(after.Heard[i]-before.Heard[i]) / hallJoins
+		j.bytes[i] = (float64(after.Heard[i]-before.Heard[i]) - calm.heard[i]*took) / hallJoins
 	}
 	j.offers = metric(b, url, descriptions) - offers
 	return j

@@ -38,8 +38,9 @@ type Estimator struct {
 	queue      queueing
 	reports    reports
 
-	squeezed bool    // the last feedback showed that too much is sent
-	wanted   float64 // bps
+	numbered time.Duration // when a packet was sent with a number
+	squeezed bool          // the last feedback showed that too much is sent
+	wanted   float64       // bps
 	rtt      time.Duration
 	wide     bool  // transport-wide feedback came
 	reported int64 // newest packet that arrived
@@ -79,11 +80,26 @@ func (e *Estimator) elapse(now time.Time) time.Duration {
 // for each packet with that extension: audio, video, retransmissions, padding.
 func (e *Estimator) Sent(now time.Time, size int) (seq uint16) {
 	at := e.elapse(now)
+	e.numbered = at
 	cluster := e.probe.onSent(at, e.history.next, size)
 	e.outage.onSent(at)
 	e.reports.onSent(at, size)
 	return uint16(e.history.sent(at, size, cluster))
 }
+
+// SentPlain notes a packet that is sent without that number: of a receiver
+// without transport-wide feedback, or because there is nothing to decide for which
+// it would be asked for.
+func (e *Estimator) SentPlain(now time.Time, size int) {
+	e.reports.onSent(e.elapse(now), size)
+}
+
+// restAfter is for how long nothing is sent with a number before feedback about
+// earlier packets says nothing of now.
+const restAfter = 2 * time.Second
+
+// rests says whether only receiver reports tell of now.
+func (e *Estimator) rests() bool { return !e.wide || e.now-e.numbered > restAfter }
 
 // Warm reads what Sent is about to write to, for who is to call it for many
 // receivers: so their waits for memory overlap. What it returns means nothing.
@@ -195,9 +211,11 @@ func (e *Estimator) Want(bps int64) { e.wanted = float64(max(bps, 0)) }
 // to be called about every 100 ms.
 func (e *Estimator) Tick(now time.Time) {
 	at := e.elapse(now)
-	if !e.wide {
+	if e.rests() {
 		e.reports.tick(at)
 		e.reports.estimate = e.clamp(e.reports.estimate)
+	}
+	if !e.wide {
 		return
 	}
 	if e.outage.tick(at, e.rtt, e.aimd.estimate) {
@@ -253,6 +271,9 @@ func (e *Estimator) Stats() Stats {
 	s := Stats{
 		Estimate: e.Estimate(), Delay: int64(e.aimd.estimate), Arriving: int64(e.throughput.measure().arriving),
 		Lost: e.loss.share(), RTT: e.rtt, Queue: e.queue.delay(), Outage: e.outage.active,
+	}
+	if e.rests() {
+		s.Lost, s.Queue = e.reports.lost, 0
 	}
 	if !math.IsInf(e.loss.bound, 1) {
 		s.Loss = int64(e.loss.bound)

@@ -179,6 +179,50 @@ func TestREMBAndReceiverReports(t *testing.T) {
 	}
 }
 
+// While nothing is sent with a number, receiver reports tell what is lost, and
+// feedback does again when it is.
+func TestReportsTellWhileNothingIsNumbered(t *testing.T) {
+	e := congestion.NewEstimator(start, congestion.Config{})
+	recorder := twcc.NewRecorder(1)
+	highest := uint32(0)
+	for i := range 3000 { // in 10 ms: 10 s numbered, 10 s plain, 10 s numbered
+		now := start.Add(time.Duration(i) * 10 * time.Millisecond)
+		numbered := i/1000 != 1
+		highest++
+		if numbered {
+			recorder.Record(2, e.Sent(now, 600), int64(i+2)*10_000)
+		} else {
+			e.SentPlain(now, 600)
+		}
+		if i%10 == 5 {
+			e.Tick(now)
+			if numbered {
+				for _, packet := range recorder.BuildFeedbackPacket() {
+					e.Feedback(now, packet.(*rtcp.TransportLayerCC))
+				}
+			}
+		}
+		if i%100 == 99 {
+			lost := uint8(0)
+			if !numbered {
+				lost = 26
+			}
+			e.ReceiverReport(now, []rtcp.ReceptionReport{{SSRC: 5, FractionLost: lost, LastSequenceNumber: highest}}, 0)
+		}
+		stats := e.Stats()
+		switch {
+		case i == 990 || i == 2990:
+			if stats.Lost != 0 || stats.Outage {
+				t.Errorf("after %d s: %+v, though nothing is lost", i/100, stats)
+			}
+		case i == 1990:
+			if stats.Lost < 0.09 || stats.Lost > 0.11 || stats.Outage {
+				t.Errorf("while nothing is numbered: %+v, want a tenth lost and no outage", stats)
+			}
+		}
+	}
+}
+
 func FuzzFeedback(f *testing.F) {
 	seed, err := received(5, 20, 77).Marshal()
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 
 const (
 	reportStep = time.Second
+	// reportLife is how long a report counts; browsers report on sound every 5 s.
+	reportLife = 10 * time.Second
 	// reportSSRCs bounds how many streams are remembered of one receiver.
 	reportSSRCs = 64
 	// rembLife is how long a REMB counts; senders of it repeat it every second.
@@ -35,7 +37,8 @@ type reports struct {
 	// since the last step:
 	expected, missing float64
 	stepped           time.Duration
-	lost              float64 // share in the last step
+	lost              float64       // share in the last step that was reported on
+	heard             time.Duration // and when that was
 
 	remb   float64
 	rembAt time.Duration
@@ -90,9 +93,11 @@ func (r *reports) tick(now time.Duration) {
 		return // too few to tell
 	}
 	heard := r.expected > 0
-	r.lost = 0
-	if heard {
-		r.lost = r.missing / r.expected
+	switch {
+	case heard:
+		r.lost, r.heard = r.missing/r.expected, now
+	case now-r.heard > reportLife:
+		r.lost = 0
 	}
 	r.expected, r.missing, r.stepped = 0, 0, now
 	sending, known := r.sent.rate(longBucket)
