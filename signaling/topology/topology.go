@@ -56,6 +56,7 @@ type Decider struct {
 	cooldown  time.Duration
 	policy    protocol.TopologyPolicy
 	relayOnly bool
+	recording bool
 	peers     []peer // in the order they joined
 
 	state     State
@@ -118,6 +119,12 @@ func (d *Decider) Suit(now time.Time, id string, suited bool) (changed bool) {
 		return false
 	}
 	p.suited = suited
+	return d.decide(now)
+}
+
+// Record says whether the room is being recorded from now on.
+func (d *Decider) Record(now time.Time, recording bool) (changed bool) {
+	d.recording = recording
 	return d.decide(now)
 }
 
@@ -193,7 +200,7 @@ func (d *Decider) decide(now time.Time) (changed bool) {
 
 // suits says whether there may be a leg, but for the time.
 func (d *Decider) suits() bool {
-	if d.policy == protocol.TopologyPolicy_TOPOLOGY_SFU || len(d.peers) != 2 || !d.peers[0].suited || !d.peers[1].suited {
+	if d.policy == protocol.TopologyPolicy_TOPOLOGY_SFU || d.recording || len(d.peers) != 2 || !d.peers[0].suited || !d.peers[1].suited {
 		return false
 	}
 	return d.state.Mode == protocol.Topology_SFU || d.state.Peers == d.pair()

@@ -34,6 +34,7 @@ func leave(id string) step { return func(r *room) bool { return r.Leave(r.now, i
 func suit(id string, suited bool) step {
 	return func(r *room) bool { return r.Suit(r.now, id, suited) }
 }
+func record(on bool) step { return func(r *room) bool { return r.Record(r.now, on) } }
 func set(policy protocol.TopologyPolicy, relayOnly bool) step {
 	return func(r *room) bool { return r.Set(r.now, policy, relayOnly) }
 }
@@ -104,7 +105,7 @@ func TestTopology(t *testing.T) {
 		{name: "both receive", steps: moved, want: directMoved(1), changed: true},
 		{name: "nothing more to say", steps: steps(moved, []step{received("b", 1)}), want: directMoved(1)},
 		{name: "moved, it may last", steps: steps(moved, []step{wait(time.Hour)}), want: directMoved(1)},
-		{name: "words of an earlier leg", steps: steps(pair, []step{suit("b", false), suit("b", true), wait(cooldown), received("a", 1), received("b", 1)}),
+		{name: "words of an earlier leg", steps: steps(pair, []step{record(true), record(false), wait(cooldown), received("a", 1), received("b", 1)}),
 			want: direct(3), next: at(25 * time.Second)},
 		{name: "words of a later leg", steps: steps(pair, []step{received("a", 3), failed("b", 2)}), want: direct(1), next: at(20 * time.Second)},
 		{name: "words of somebody else", steps: steps(pair, []step{received("a", 1), received("c", 1), failed("c", 1), failed("", 1)}), want: direct(1), next: at(20 * time.Second)},
@@ -128,6 +129,9 @@ func TestTopology(t *testing.T) {
 		{name: "it comes back late: at once", steps: steps(moved, []step{suit("b", false), wait(time.Minute), suit("b", true)}),
 			want: direct(3), changed: true, next: at(80 * time.Second)},
 		{name: "a stranger is away", steps: steps(moved, []step{suit("x", false)}), want: directMoved(1)},
+		{name: "recording begins", steps: steps(moved, []step{record(true)}), want: over(2), changed: true},
+		{name: "while it is recorded", steps: steps(moved, []step{record(true), wait(time.Hour)}), want: over(2)},
+		{name: "recording has ended", steps: steps(moved, []step{record(true), record(false), wait(cooldown)}), want: direct(3), changed: true, next: at(25 * time.Second)},
 		{name: "policy becomes sfu", steps: steps(moved, []step{set(protocol.TopologyPolicy_TOPOLOGY_SFU, false)}), want: over(2), changed: true},
 		{name: "policy becomes p2p", steps: steps(moved, []step{set(protocol.TopologyPolicy_TOPOLOGY_P2P, false)}), want: directMoved(1)},
 		{name: "addresses are to be hidden from now on", steps: steps(moved, []step{set(auto, true)}), want: over(2), changed: true, next: at(cooldown)},
