@@ -212,6 +212,7 @@ func (e *Estimator) Want(bps int64) { e.wanted = float64(max(bps, 0)) }
 func (e *Estimator) Tick(now time.Time) {
 	at := e.elapse(now)
 	if e.rests() {
+		e.outage.rest()
 		e.reports.tick(at)
 		e.reports.estimate = e.clamp(e.reports.estimate)
 	}

@@ -179,6 +179,32 @@ func TestREMBAndReceiverReports(t *testing.T) {
 	}
 }
 
+// The feedback about the last packets before nothing more is sent may be lost:
+// that is no outage.
+func TestALullIsNoOutage(t *testing.T) {
+	e := congestion.NewEstimator(start, congestion.Config{})
+	recorder := twcc.NewRecorder(1)
+	before := int64(0)
+	for i := range 2000 { // in 10 ms
+		now := start.Add(time.Duration(i) * 10 * time.Millisecond)
+		if i < 1000 {
+			recorder.Record(2, e.Sent(now, 600), int64(i+2)*10_000)
+		}
+		if i%10 == 5 {
+			e.Tick(now)
+			if i < 990 {
+				for _, packet := range recorder.BuildFeedbackPacket() {
+					e.Feedback(now, packet.(*rtcp.TransportLayerCC))
+				}
+				before = e.Estimate()
+			}
+		}
+		if stats := e.Stats(); stats.Outage || before > 0 && stats.Estimate < before {
+			t.Fatalf("after %d ms: %+v, with an estimate of %d before", 10*i, stats, before)
+		}
+	}
+}
+
 // While nothing is sent with a number, receiver reports tell what is lost, and
 // feedback does again when it is.
 func TestReportsTellWhileNothingIsNumbered(t *testing.T) {

@@ -7,6 +7,9 @@ const (
 	// Browsers send it every 50 to 250 ms.
 	outageAfter   = 600 * time.Millisecond
 	outagePackets = 5
+	// outageLull is for how long nothing may have been sent when one begins: the
+	// feedback about the last packets before a lull may be lost, and no other comes.
+	outageLull = 300 * time.Millisecond
 	// outageDecrease is applied every outageStep while it lasts.
 	outageDecrease = 0.5
 	outageStep     = 500 * time.Millisecond
@@ -21,6 +24,7 @@ const (
 type outage struct {
 	unanswered int           // packets since the last feedback
 	since      time.Duration // when the first of them was sent
+	last       time.Duration // and the last one
 	active     bool
 	stepped    time.Duration
 	before     float64 // bps, the estimate when it began
@@ -32,7 +36,11 @@ func (o *outage) onSent(now time.Duration) {
 		o.since = now
 	}
 	o.unanswered++
+	o.last = now
 }
+
+// rest ends what nothing is sent any more to tell of.
+func (o *outage) rest() { o.unanswered, o.active = 0, false }
 
 // onFeedback says whether an outage is over with it.
 func (o *outage) onFeedback(now time.Duration) (over bool) {
@@ -52,10 +60,11 @@ func (o *outage) tick(now, rtt time.Duration, estimate float64) bool {
 	if o.unanswered < outagePackets || now-o.since < outageAfter+min(rtt, 2*time.Second) {
 		return false
 	}
-	if !o.active {
-		o.active, o.before = true, estimate
-	} else if now-o.stepped < outageStep {
+	switch {
+	case o.active && now-o.stepped < outageStep, !o.active && now-o.last > outageLull:
 		return false
+	case !o.active:
+		o.active, o.before = true, estimate
 	}
 	o.stepped = now
 	return true
