@@ -52,14 +52,19 @@ func (s *Server) welcomeSecure(in *intake, conn *records.Conn) {
 		return
 	}
 	at.mu.Lock()
+	before := at.secures[conn.Remote()]
 	at.secures[conn.Remote()] = c
 	at.mu.Unlock()
 	if c.gone.Load() { // it ended meanwhile
 		at.forget(c)
 		return
 	}
+	early := conn.Begin()
+	if before != nil { // its client has forgotten it (RFC 6347, section 4.2.8)
+		before.over(net.ErrClosed)
+	}
 	in.now = s.now()
-	for _, datagram := range conn.Begin() {
+	for _, datagram := range early {
 		in.open(c, datagram)
 	}
 	in.out.flush()

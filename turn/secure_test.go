@@ -29,6 +29,12 @@ import (
 func dialSecure(t testing.TB, l *lab) (*dtls.Conn, *tap) {
 	t.Helper()
 	below := &tap{UDPConn: listenUDP(t, loopback)}
+	return secureOver(t, l, below), below
+}
+
+// secureOver is dialSecure with a socket.
+func secureOver(t testing.TB, l *lab, below net.PacketConn) *dtls.Conn {
+	t.Helper()
 	conn, err := dtls.ClientWithOptions(below, net.UDPAddrFromAddrPort(l.at(loopback)), dtls.WithInsecureSkipVerify(true))
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +48,7 @@ func dialSecure(t testing.TB, l *lab) (*dtls.Conn, *tap) {
 	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	return conn, below
+	return conn
 }
 
 // tap keeps the last datagram that was sent, and can keep it from being sent.
@@ -66,11 +72,17 @@ func (w *tap) WriteTo(b []byte, to net.Addr) (int, error) {
 func newRawSecure(t testing.TB, l *lab) (*dtls.Conn, *tap) {
 	t.Helper()
 	conn, below := dialSecure(t, l)
+	bindSecure(t, l, conn)
+	return conn, below
+}
+
+// bindSecure makes the allocation and binds the channel.
+func bindSecure(t testing.TB, l *lab, conn *dtls.Conn) {
+	t.Helper()
 	c := &rawClient{t: t, conn: &streamConn{conn}}
 	c.logIn("ann")
 	wantCode(t, c.request(stun.MethodAllocate, overUDP), 0)
 	wantCode(t, c.request(stun.MethodChannelBind, channelNumber(0x4000), peer(l.at(loopback))), 0)
-	return conn, below
 }
 
 // wantBack sends a message through a channel to the SFU and waits for it.
@@ -111,6 +123,36 @@ func TestRelayOverDTLS(t *testing.T) {
 		t.Errorf("%d connections are left", got)
 	}
 }
+
+// A client that has forgotten its connection makes another from the same address:
+// what it had ends, and what it has works.
+func TestAClientBeginsAnewFromItsAddress(t *testing.T) {
+	l := newLab(t, nil)
+	below := &tap{UDPConn: listenUDP(t, loopback)}
+	forgotten := secureOver(t, l, lent{below})
+	bindSecure(t, l, forgotten)
+	old := l.Allocations()[0].ID
+
+	below.muted.Store(true) // it says no goodbye
+	if err := forgotten.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := below.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	conn := secureOver(t, l, below.UDPConn)
+	eventually(t, "what it had has ended", func() bool { return len(l.Allocations()) == 0 })
+	bindSecure(t, l, conn)
+	wantBack(t, conn, "after")
+	if all := l.Allocations(); len(all) != 1 || all[0].ID == old {
+		t.Errorf("the allocations are %+v; one was expected, other than %s", all, old)
+	}
+}
+
+// lent is a socket that is not its user's to close: closing ends reading.
+type lent struct{ *tap }
+
+func (l lent) Close() error { return l.SetReadDeadline(time.Unix(1, 0)) }
 
 // What others send from the address of a client over DTLS, and what came before,
 // is dropped and counted, and the client notices nothing.

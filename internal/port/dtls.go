@@ -1,6 +1,7 @@
 package port
 
 import (
+	"bytes"
 	"container/list"
 	"context"
 	"crypto/tls"
@@ -53,8 +54,11 @@ type dtlsServer struct {
 	hellos   *limit.Rate
 	wg       sync.WaitGroup // handshakes
 
-	mu       sync.RWMutex // guards the fields below
-	links    map[linkKey]*link
+	mu    sync.RWMutex // guards the fields below
+	links map[linkKey]*link
+	// anew are the handshakes of who has a connection that is open, and perhaps does
+	// not know it any more (RFC 6347, section 4.2.8).
+	anew     map[linkKey]*link
 	unproved *list.List // of *link, the eldest first
 	closed   bool
 }
@@ -90,6 +94,7 @@ func newDTLS(addr net.Addr, config *tls.Config, timeouts dtlsTimeouts, counts *c
 		sources:  limit.New[netip.Addr](maxDTLS, maxDTLSPerSource),
 		hellos:   limit.NewRate(hellosPerSecond, hellosPerSecond),
 		links:    make(map[linkKey]*link),
+		anew:     make(map[linkKey]*link),
 		unproved: list.New(),
 	}
 }
@@ -98,31 +103,45 @@ func newDTLS(addr net.Addr, config *tls.Config, timeouts dtlsTimeouts, counts *c
 // what it keeps, and does not block.
 func (d *dtlsServer) take(u *UDP, b []byte, from netip.AddrPort) dtlsOwner {
 	key := linkKey{u, from}
-	d.mu.RLock()
-	l := d.links[key]
-	if l != nil && l.begun {
+	if !ofHandshake(b) {
+		d.mu.RLock()
+		l := d.links[key]
+		open := l != nil && l.begun && (len(d.anew) == 0 || d.anew[key] == nil)
 		d.mu.RUnlock()
-		return dtlsTURN
+		if open {
+			return dtlsTURN
+		}
 	}
-	d.mu.RUnlock()
 	return d.takeNew(key, b)
 }
 
-// takeNew is take for who has no connection that TURN reads.
+// takeNew is take for who has no connection that TURN reads, or makes another.
 func (d *dtlsServer) takeNew(key linkKey, b []byte) dtlsOwner {
 	number, hello := helloNumber(b)
+	first := hello && number == 0
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	l := d.links[key]
+	table := d.links
+	l := table[key]
+	if l != nil && l.begun {
+		table = d.anew
+		if l = table[key]; l == nil && !first || l != nil && !l.shaken && !ofHandshake(b) {
+			return dtlsTURN
+		}
+	}
+	if l != nil && first && l.place != nil && !bytes.Equal(l.hello, b[records.HeaderLen:]) {
+		d.abandon(l, dtlsUnproved) // its client has begun again
+		delete(table, key)
+		l = nil
+	}
 	switch {
-	case l == nil && !(hello && number == 0):
+	case l == nil && !first:
 		return dtlsNobody
 	case l == nil:
-		if l = d.begin(key); l == nil {
+		if l = d.begin(key, table); l == nil {
 			return dtlsOurs
 		}
-	case l.begun: // meanwhile
-		return dtlsTURN
+		l.hello = bytes.Clone(b[records.HeaderLen:])
 	case hello && number > 0:
 		d.prove(l)
 	}
@@ -132,9 +151,15 @@ func (d *dtlsServer) takeNew(key linkKey, b []byte) dtlsOwner {
 	return dtlsOurs
 }
 
-// begin makes a link for a first hello, if there is room. The caller holds the
-// mutex.
-func (d *dtlsServer) begin(key linkKey) *link {
+// ofHandshake tells whether a datagram begins with what a handshake says: what is
+// said over a connection, its alerts too, is of a later epoch.
+func ofHandshake(b []byte) bool {
+	return len(b) >= records.HeaderLen && (records.IsHandshake(b) || records.Epoch(b) == 0)
+}
+
+// begin makes a link in a table for a first hello, if there is room. The caller
+// holds the mutex.
+func (d *dtlsServer) begin(key linkKey, table map[linkKey]*link) *link {
 	if d.closed || isClosed(d.listener.closed) {
 		d.counts.dropped(droppedNoOwner)
 		return nil
@@ -150,15 +175,12 @@ func (d *dtlsServer) begin(key linkKey) *link {
 		return nil
 	}
 	if d.unproved.Len() >= maxUnproved {
-		eldest := d.unproved.Front().Value.(*link)
-		d.prove(eldest)
-		eldest.refused = dtlsCrowded
-		_ = eldest.in.Close() // its handshake ends by that
+		d.abandon(d.unproved.Front().Value.(*link), dtlsCrowded)
 	}
 	l := newLink(d, key)
 	l.place = d.unproved.PushBack(l)
 	l.patience = time.AfterFunc(d.timeouts.prove, func() { d.giveUp(l) })
-	d.links[key] = l
+	table[key] = l
 	d.wg.Go(func() { d.shake(l, network) })
 	return l
 }
@@ -168,21 +190,25 @@ func (d *dtlsServer) begin(key linkKey) *link {
 func (d *dtlsServer) prove(l *link) {
 	if l.place != nil {
 		d.unproved.Remove(l.place)
-		l.place = nil
+		l.place, l.hello = nil, nil
 		l.patience.Stop()
 	}
+}
+
+// abandon ends the handshake of an unproved link. The caller holds the mutex.
+func (d *dtlsServer) abandon(l *link, reason string) {
+	d.prove(l)
+	l.refused = reason
+	_ = l.in.Close() // it ends by that
 }
 
 // giveUp ends a link that has not brought its cookie back.
 func (d *dtlsServer) giveUp(l *link) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if l.place == nil {
-		return
+	if l.place != nil {
+		d.abandon(l, dtlsUnproved)
 	}
-	d.prove(l)
-	l.refused = dtlsUnproved
-	_ = l.in.Close()
 }
 
 // shake makes the handshake and hands the connection on. It owns the link until
@@ -244,9 +270,22 @@ func (d *dtlsServer) forget(l *link) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.prove(l)
-	if d.links[l.key] == l {
+	switch next := d.anew[l.key]; {
+	case next == l:
+		delete(d.anew, l.key)
+	case d.links[l.key] != l:
+	case next != nil:
+		d.promote(next)
+	default:
 		delete(d.links, l.key)
 	}
+}
+
+// promote puts a link in the place of the one before from the same address. The
+// caller holds the mutex.
+func (d *dtlsServer) promote(l *link) {
+	d.links[l.key] = l
+	delete(d.anew, l.key)
 }
 
 // close ends all handshakes. Connections that were accepted are their owner's.
@@ -254,8 +293,10 @@ func (d *dtlsServer) close() error {
 	err := d.listener.Close()
 	d.mu.Lock()
 	d.closed = true
-	for _, l := range d.links {
-		_ = l.in.Close()
+	for _, table := range []map[linkKey]*link{d.links, d.anew} {
+		for _, l := range table {
+			_ = l.in.Close()
+		}
 	}
 	d.mu.Unlock()
 	d.wg.Wait()

@@ -39,6 +39,7 @@ type link struct {
 
 	// These are guarded by the server's mutex.
 	place    *list.Element // among the unproved; nil when it is not
+	hello    []byte        // its first message, while it is
 	patience *time.Timer
 	refused  string   // why it was closed from here
 	shaken   bool     // the handshake is over
@@ -87,6 +88,9 @@ func (l *link) put(b []byte) bool {
 func (l *link) begin() [][]byte {
 	l.server.mu.Lock()
 	defer l.server.mu.Unlock()
+	if l.server.anew[l.key] == l {
+		l.server.promote(l)
+	}
 	early := l.early
 	l.begun, l.early = true, nil
 	return early

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -106,11 +107,18 @@ func dialDTLS(t testing.TB, to netip.AddrPort) *dtls.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { raw.Close() })
+	return dialDTLSFrom(t, raw, to)
+}
+
+// dialDTLSFrom is one with that socket.
+func dialDTLSFrom(t testing.TB, raw net.PacketConn, to netip.AddrPort) *dtls.Conn {
+	t.Helper()
 	conn, err := dtls.ClientWithOptions(raw, net.UDPAddrFromAddrPort(to), dtls.WithInsecureSkipVerify(true))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close(); raw.Close() })
+	t.Cleanup(func() { conn.Close() })
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	if err := conn.HandshakeContext(ctx); err != nil {
@@ -174,6 +182,101 @@ func TestDTLSBothWays(t *testing.T) {
 	if len(server.links) != 0 {
 		t.Errorf("%d links are left", len(server.links))
 	}
+}
+
+// A client that has forgotten its connection, and begins another from the same
+// address, gets it (RFC 6347, section 4.2.8). Until then the old one works,
+// whoever says hello in its name.
+func TestDTLSBeginsAnewFromTheSameAddress(t *testing.T) {
+	u, server, came := readUDP(t, patientDTLS)
+	raw, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	accept := func() (*records.Conn, [][]byte) {
+		conn, err := server.listener.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return conn, conn.Begin()
+	}
+	wantHeard := func(client *dtls.Conn, conn *records.Conn, early [][]byte, text string) {
+		t.Helper()
+		if _, err := client.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := heard(t, conn, &early, came); err != nil || string(got) != text {
+			t.Errorf("heard %q, %v; want %q", got, err, text)
+		}
+	}
+	forgetful := &deaf{PacketConn: raw, left: make(chan struct{}), asked: make(chan struct{}, 1)}
+	first := dialDTLSFrom(t, forgetful, u.Addr())
+	old, early := accept()
+	wantHeard(first, old, early, "one")
+	<-forgetful.asked
+	if _, err := raw.WriteTo(hello(t), net.UDPAddrFromAddrPort(u.Addr())); err != nil {
+		t.Fatal(err)
+	}
+	wantHeard(first, old, nil, "two")
+	<-forgetful.asked // for the cookie of that hello
+
+	forgetful.gone.Store(true)
+	if err := raw.SetReadDeadline(time.Unix(1, 0)); err != nil { // it reads no more
+		t.Fatal(err)
+	}
+	<-forgetful.left
+	if err := raw.SetReadDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	second := dialDTLSFrom(t, raw, u.Addr())
+	conn, early := accept()
+	wantHeard(second, conn, early, "three")
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantHeard(second, conn, nil, "four")
+	say(t, u, conn, []byte("welcome"))
+	buf := make([]byte, 100)
+	if n, err := second.Read(buf); err != nil || string(buf[:n]) != "welcome" {
+		t.Errorf("the client read %q, %v", buf[:n], err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	server.mu.Lock()
+	defer server.mu.Unlock()
+	if len(server.links)+len(server.anew) != 0 {
+		t.Errorf("%d links are left", len(server.links)+len(server.anew))
+	}
+}
+
+// deaf is a socket whose user goes away without a word.
+type deaf struct {
+	net.PacketConn
+	gone  atomic.Bool
+	left  chan struct{}
+	asked chan struct{} // for a cookie
+}
+
+func (d *deaf) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, from, err := d.PacketConn.ReadFrom(b)
+	if d.gone.Load() {
+		close(d.left)
+		return 0, nil, net.ErrClosed
+	}
+	const helloVerifyRequest = 3
+	if n > records.HeaderLen && b[0] == 22 && b[records.HeaderLen] == helloVerifyRequest {
+		d.asked <- struct{}{}
+	}
+	return n, from, err
+}
+
+func (d *deaf) WriteTo(b []byte, to net.Addr) (int, error) {
+	if d.gone.Load() {
+		return len(b), nil
+	}
+	return d.PacketConn.WriteTo(b, to)
 }
 
 // A connection that is closed here tells the client.

@@ -134,8 +134,10 @@ func Epoch(record []byte) uint16  { return binary.BigEndian.Uint16(record[3:]) }
 func Number(record []byte) uint64 { return binary.BigEndian.Uint64(record[3:]) & lastNumber }
 
 // IsApplication tells whether a record carries what is said after the handshake,
-// IsChange whether it says that the records behind it are of the next epoch.
+// IsHandshake whether it is one of the handshake's messages, and IsChange whether
+// it says that the records behind it are of the next epoch.
 func IsApplication(record []byte) bool { return record[0] == application }
+func IsHandshake(record []byte) bool   { return record[0] == handshake }
 func IsChange(record []byte) bool      { return record[0] == changeCipherSpec }
 
 // Open opens the first record of a datagram in place. message is nil for what is
