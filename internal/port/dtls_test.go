@@ -313,6 +313,8 @@ func TestDTLSLastFlightIsLost(t *testing.T) {
 	defer client.Close()
 	var serving sync.WaitGroup
 	defer serving.Wait()
+	over := make(chan struct{}) // a goodbye may be heard before what was said last
+	defer close(over)
 	serving.Go(func() {
 		conn, err := server.listener.Accept()
 		if err != nil {
@@ -325,6 +327,7 @@ func TestDTLSLastFlightIsLost(t *testing.T) {
 			t.Errorf("heard %q, %v", got, err)
 		}
 		say(t, u, conn, []byte("welcome"))
+		<-over
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
