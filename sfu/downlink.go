@@ -263,20 +263,20 @@ func (o *outgoing) shed(now time.Time, layers []congestion.Layer, room int64) {
 	if to < 0 || from <= to {
 		return
 	}
-	fits, any := -1, false
+	fits, known := -1, false
 	for _, l := range layers {
 		if l.Spatial != from {
 			continue
 		}
-		any = true
+		known = true
 		if float64(l.Bitrate) <= shedAbove*float64(room) {
 			fits = max(fits, l.Temporal)
 		}
 	}
 	switch {
-	case any && fits < 0:
+	case known && fits < 0:
 		o.takeOver()
-	case any && fits < int(o.layer.Temporal) && source.flowing(now, o.next) == o.current:
+	case known && fits < int(o.layer.Temporal) && source.flowing(now, o.next) == o.current:
 		o.tune(forward.Layer{Spatial: forward.HighestLayer.Spatial, Temporal: uint8(fits)})
 	}
 }

@@ -50,22 +50,6 @@ func TestCorners(t *testing.T) {
 	}
 }
 
-// plainSocket is a socket with nobody else at it.
-type plainSocket struct {
-	*udp.Socket
-	reader *udp.Reader
-}
-
-func (s plainSocket) Serve(take func([]udp.Datagram)) error {
-	for {
-		datagrams, err := s.reader.Read()
-		if err != nil {
-			return err
-		}
-		take(datagrams)
-	}
-}
-
 // squareLab is a server at two loopback addresses on two ports.
 func squareLab(t *testing.T) []netip.AddrPort {
 	t.Helper()
@@ -78,13 +62,13 @@ func squareLab(t *testing.T) []netip.AddrPort {
 		ports := [2]uint16{}
 		for _, addr := range []string{"127.0.0.1", "127.0.0.2"} {
 			for i := range ports {
-				socket, err := udp.Listen(netip.AddrPortFrom(netip.MustParseAddr(addr), ports[i]))
+				conn, err := udp.Listen(netip.AddrPortFrom(netip.MustParseAddr(addr), ports[i]))
 				if err != nil {
 					t.Skipf("this machine has no %s, or it is taken: %v", addr, err)
 				}
-				ports[i] = socket.Addr().Port()
-				at = append(at, socket.Addr())
-				c.UDP = append(c.UDP, plainSocket{socket, socket.NewReader()})
+				ports[i] = conn.Addr().Port()
+				at = append(at, conn.Addr())
+				c.UDP = append(c.UDP, socket{conn, conn.NewReader()})
 			}
 		}
 	})

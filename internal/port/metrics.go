@@ -26,7 +26,7 @@ const (
 const (
 	droppedUnknown  = "unknown"   // neither STUN, TURN, DTLS, RTP nor RTCP
 	droppedTooLarge = "too_large" // TURN, over maxTURNDatagram
-	droppedQueue    = "queue"     // TURN, and its owner is behind
+	droppedQueue    = "queue"     // TURN, before it is served or when what strays to it piles up
 	droppedNoOwner  = "no_owner"  // TURN or ICE is closed
 	droppedDTLS     = "dtls"      // TURN over DTLS, and its connection is behind or ends
 )
